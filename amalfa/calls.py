@@ -1,0 +1,217 @@
+"""The words every layer shares: tiers, privacy classes, model names, prompts, calls and answers."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Generic, Literal, TypeVar
+
+LIGHT_TASKS = ("analyze", "metadata", "snippet", "rerank")
+HEAVY_TASKS = ("synthesize", "research", "chat")
+TASKS = LIGHT_TASKS + HEAVY_TASKS
+
+T = TypeVar("T")
+JsonSchema = Mapping[str, object]
+
+
+class Tier(StrEnum):
+    """Where a model runs: inside sonar, on the user's own hardware, or at somebody else's."""
+
+    EMBEDDED = "embedded"
+    LOCAL = "local"
+    CLOUD = "cloud"
+
+
+class PrivacyClass(StrEnum):
+    """How far a text may travel."""
+
+    LOCAL_ONLY = "local-only"
+    CLOUD_ZDR = "cloud-zdr"
+    CLOUD_OK = "cloud-ok"
+
+
+_STRICTEST_FIRST = tuple(PrivacyClass)
+
+
+def strictest(classes: Iterable[PrivacyClass]) -> PrivacyClass:
+    """The narrowest of several classes; `CLOUD_OK` when there is none."""
+    return min(classes, key=_STRICTEST_FIRST.index, default=PrivacyClass.CLOUD_OK)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelName:
+    """`provider:model`, the way people write models everywhere in Amalfa."""
+
+    provider: str
+    model: str
+
+    def __str__(self) -> str:
+        return f"{self.provider}:{self.model}"
+
+
+EXTRACTIVE = ModelName("embedded", "extractive")
+
+
+def parse_model_name(text: str, providers: Iterable[str]) -> ModelName:
+    """Read a model name as people type it.
+
+    The text is split at its first colon when what stands before it is one of `providers`. Otherwise a name
+    with a `/` belongs to openrouter (`qwen/qwen-2.5-72b-instruct`) and any other to ollama (`qwen2.5:1.5b`).
+    """
+    prefix, colon, rest = text.strip().partition(":")
+    if colon and rest and prefix in providers:
+        return ModelName(prefix, f"openrouter/{rest}" if (prefix, rest) == ("openrouter", "auto") else rest)
+    return ModelName("openrouter" if "/" in text else "ollama", text.strip())
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A stretch of one note: what retrieval returns and what citations point into.
+
+    `path` is relative to the project root with forward slashes; lines count from 1 and both ends belong to
+    it; `text` is exactly those lines of the file. `heading` is the breadcrumb ("Guide > Install"). `score`
+    grows with relevance and compares only within one search.
+    """
+
+    path: str
+    start_line: int
+    end_line: int
+    heading: str
+    text: str
+    score: float = 0.0
+    title: str = ""
+    privacy: PrivacyClass = PrivacyClass.CLOUD_OK
+
+    @property
+    def place(self) -> str:
+        return f"{self.path}:{self.start_line}-{self.end_line}"
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What a prompt is about, unrendered, for an engine that reads no prompts (`embedded:extractive`).
+
+    `documents` are (id, text) pairs: the results to rerank, or the one text to describe.
+    """
+
+    question: str = ""
+    passages: tuple[Passage, ...] = ()
+    documents: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What is asked of a model. `schema` None means free text; `max_tokens` caps the reply."""
+
+    messages: tuple[Message, ...]
+    material: Material
+    max_tokens: int
+    temperature: float
+    schema: JsonSchema | None = None
+
+    @property
+    def text_length(self) -> int:
+        return sum(len(message.content) for message in self.messages)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the caller would like, within what the rules allow.
+
+    `model` is an explicit choice; `prefer` narrows to one side ("local" keeps everything on this machine or
+    the user's own). Neither ever widens what privacy or configuration forbid.
+    """
+
+    model: str | None = None
+    prefer: Literal["local", "cloud"] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One task on its way through sonar. Privacy and deadline are set once, at the door, and travel here.
+
+    `deadline_s` is an absolute reading of the daemon's monotonic clock.
+    """
+
+    request_id: str
+    task: str
+    prompt: Prompt
+    privacy: PrivacyClass
+    deadline_s: float
+    wish: Wish = field(default_factory=Wish)
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Counts as the provider reported them; None = not reported, and a cost of None is unknown, not zero."""
+
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+    cost_usd: float | None = None
+    ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What the policy made of one candidate: `verdict` is "planned" or "refused", `code` a fixed reason."""
+
+    model: str
+    verdict: Literal["planned", "refused"]
+    code: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One model asked once. `outcome` is "ok" or an error code; `error` the sentence for people."""
+
+    model: str
+    outcome: str
+    ms: int
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+    cost_usd: float | None = None
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LeftMachine:
+    """What was sent off this machine over all attempts: to which models, how many tokens, which notes."""
+
+    to: tuple[str, ...]
+    tokens: int
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Why this model answered, why not each other one, and what left the machine. Travels with every reply."""
+
+    model: str
+    provider: str
+    tier: Tier
+    task: str
+    strategy: str
+    reason: str
+    candidates: tuple[Judged, ...]
+    attempts: tuple[Attempt, ...]
+    generation: int
+    request_id: str
+    left_machine: LeftMachine | None = None
+    repairs: tuple[str, ...] = ()
+    cache: str = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer(Generic[T]):
+    """A whole reply: the text as the model wrote it, the value that was read from it, and its route."""
+
+    text: str
+    value: T
+    usage: Usage
+    route: Route
