@@ -1,0 +1,123 @@
+"""What happened to one call, collected while it runs: the attempts, the cost, what left the machine, the route."""
+
+from dataclasses import dataclass
+
+from amalfa.calls import Attempt, Call, Judged, LeftMachine, Route, Tier, Usage
+from amalfa.errors import CallError, ConnectFailed
+from amalfa.providers.provider import Finished, Provider
+from amalfa.routing.plan import Entry, Plan
+
+# English and code run at about four characters a token; used only where the provider did not count.
+CHARACTERS_PER_TOKEN = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one attempt ended. No `error` and no `finished` means that the caller left while it ran."""
+
+    text: str = ""
+    value: object = None
+    finished: Finished | None = None
+    error: CallError | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        return self.finished is not None and self.error is None
+
+    def usage(self, ms: int) -> Usage:
+        """The counts of this attempt. What certainly was not billed costs 0; what may have been is unknown."""
+        if self.finished:
+            counted = self.finished.usage
+            return Usage(counted.tokens_in, counted.tokens_out, counted.cost_usd, ms)
+        is_free = self.error is not None and not self.error.is_maybe_paid
+        return Usage(cost_usd=0.0 if is_free else None, ms=ms)
+
+
+class Report:
+    """The running account of one call."""
+
+    def __init__(self, call: Call, plan: Plan, *, generation: int) -> None:
+        self._call = call
+        self._plan = plan
+        self._generation = generation
+        self._attempts: list[Attempt] = []
+        self._errors: list[CallError] = []
+        self._sent: list[tuple[str, int]] = []
+
+    def add(self, entry: Entry, provider: Provider, outcome: Outcome, ms: int) -> None:
+        """Write down one attempt that has ended."""
+        usage, error = outcome.usage(ms), outcome.error
+        self._attempts.append(
+            Attempt(
+                model=str(entry.model),
+                outcome=error.code if error else "ok",
+                ms=ms,
+                tokens_in=usage.tokens_in,
+                tokens_out=usage.tokens_out,
+                cost_usd=usage.cost_usd,
+                error=error.message if error else "",
+            )
+        )
+        if error:
+            self._errors.append(error)
+        if not provider.is_verified_local and not isinstance(error, ConnectFailed):
+            self._sent.append((str(entry.model), usage.tokens_in or self._estimated_tokens()))
+
+    @property
+    def errors(self) -> tuple[CallError, ...]:
+        return tuple(self._errors)
+
+    def usage(self, ms: int) -> Usage:
+        """The counts of the last attempt with the cost of all; the cost is None when any part is unknown."""
+        last = self._attempts[-1]
+        costs = [attempt.cost_usd for attempt in self._attempts]
+        known = [cost for cost in costs if cost is not None]
+        return Usage(last.tokens_in, last.tokens_out, sum(known) if len(known) == len(costs) else None, ms)
+
+    def route(self, entry: Entry | None) -> Route:
+        """The route as it stands; `entry` is the model whose reply was whole, None when there is none."""
+        return Route(
+            model=str(entry.model) if entry else "",
+            provider=entry.model.provider if entry else "",
+            tier=entry.tier if entry else Tier.EMBEDDED,
+            task=self._call.task,
+            strategy=self._plan.strategy,
+            reason=self._reason(entry) if entry else self.failures(),
+            candidates=self._plan.judged,
+            attempts=tuple(self._attempts),
+            generation=self._generation,
+            request_id=self._call.request_id,
+            left_machine=self._left_machine(),
+        )
+
+    def failures(self) -> str:
+        """One sentence for each model that failed or was refused, in the order of the plan."""
+        tried = [f"{attempt.model}: {attempt.error}" for attempt in self._attempts if attempt.error]
+        refused = [f"{one.model}: {one.detail}" for one in self._plan.judged if one.verdict == "refused"]
+        return " ".join(sentence.rstrip(".") + "." for sentence in (*tried, *refused))
+
+    def hint(self) -> str:
+        """What to do about the first failure that says so."""
+        return next((error.hint for error in self._errors if error.hint), "amalfa doctor")
+
+    def _reason(self, entry: Entry) -> str:
+        failed = [f"{attempt.model} failed: {attempt.error.rstrip('.')}" for attempt in self._attempts if attempt.error]
+        passed_over = [f"{one.model} was not asked: {one.detail.rstrip('.')}" for one in self._passed_over(entry)]
+        return "; ".join((entry.reason, *failed, *passed_over))
+
+    def _passed_over(self, entry: Entry) -> list[Judged]:
+        """The models that stood in reach of the rules but were not available."""
+        return [one for one in self._plan.judged if one.code in _OUT_OF_REACH and one.model != str(entry.model)]
+
+    def _left_machine(self) -> LeftMachine | None:
+        if not self._sent:
+            return None
+        to = tuple(dict.fromkeys(model for model, _ in self._sent))
+        notes = tuple(dict.fromkeys(passage.path for passage in self._call.prompt.material.passages))
+        return LeftMachine(to, sum(tokens for _, tokens in self._sent), notes)
+
+    def _estimated_tokens(self) -> int:
+        return self._call.prompt.text_length // CHARACTERS_PER_TOKEN
+
+
+_OUT_OF_REACH = frozenset({"unreachable", "not_installed", "no_key", "parked", "unknown_provider"})

@@ -1,0 +1,37 @@
+"""What a call tells its listener while it runs, and how it tells it."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from amalfa.calls import ModelName, Tier
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """What sonar is busy with, for a person who waits: "searching", "loading qwen2.5:1.5b"."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A model is being asked now. Comes once for each attempt."""
+
+    model: ModelName
+    tier: Tier
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """A piece of the answer's text, for a live listener."""
+
+    text: str
+
+
+Step = Phase | Chosen | Delta
+Emit = Callable[[Step], Awaitable[None]]
+
+
+async def unheard(step: Step) -> None:
+    """An `Emit` for callers who only want the result."""
