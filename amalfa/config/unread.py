@@ -1,0 +1,37 @@
+"""The settings that are checked today and that nothing acts on yet, each with what will.
+
+A test keeps this list whole: every setting is read somewhere in sonar or stands here. Keys are as in the documentation;
+one that stands for a group stands for all of it.
+"""
+
+from types import MappingProxyType
+
+UNREAD = MappingProxyType(
+    {
+        "docs.embeddings": "the index, which will fuse vectors with words",
+        "sonar.autoPull": "the model manager, when it pulls a missing model by itself",
+        "sonar.routing.strategy": "the routing policy beyond local_first",
+        "sonar.routing.chain": "the routing policy: explicit order",
+        "sonar.routing.preferences": "the routing policy: filters and scores",
+        "sonar.routing.hints": "the routing policy: kinds of work",
+        "sonar.tasks.*.hint": "the routing policy: kinds of work",
+        "sonar.teams": "the routing policy and the budget: teams",
+        "sonar.catalog.*.quality": "the routing policy: quality of models",
+        "sonar.catalog.*.price": "the routing policy and the budget: price of models",
+        "sonar.catalog.*.json": "the routing policy: abilities of models",
+        "sonar.budget": "the budget, checked before every attempt",
+        "sonar.privacy.redact": "the exit check, which blanks what matches",
+        "sonar.privacy.redactBuiltIn": "the exit check, which blanks what matches",
+        "sonar.cache": "the reply cache",
+        "sonar.concurrency": "the scheduler",
+        "sonar.http": "the TCP listener",
+        "sonar.pipelines": "the pipelines",
+        "sonar.providers.*.maxConcurrent": "the scheduler",
+        "sonar.providers.*.rpm": "the scheduler",
+    }
+)
+
+
+def is_unread(key: str) -> bool:
+    """Whether a documented key, or the group it belongs to, stands in the list."""
+    return any(key == entry or key.startswith((f"{entry}.", f"{entry}[")) for entry in UNREAD)
