@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from amalfa.calls import Route
+from amalfa.calls import Route, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +173,8 @@ class CallError(AmalfaError):
     """One attempt at one provider failed.
 
     What a caller does next follows from the class alone: `moves_on` says whether the next model of the
-    plan may try. `is_maybe_paid` says whether the provider may bill for the attempt.
+    plan may try. `is_maybe_paid` says whether the provider may bill for the attempt, and `usage` is what it
+    counted before it failed, where it said so.
     """
 
     code, exit_code, http_status = "provider_failed", 5, 502
@@ -182,6 +183,7 @@ class CallError(AmalfaError):
     def __init__(self, message: str, *, hint: str = "", is_maybe_paid: bool = False) -> None:
         super().__init__(message, hint=hint)
         self.is_maybe_paid = is_maybe_paid
+        self.usage: Usage | None = None
 
 
 class ConnectFailed(CallError):

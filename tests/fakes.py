@@ -115,7 +115,7 @@ class Listener:
 
 
 def entry_for(provider: FakeProvider, model: str = "m") -> Entry:
-    return Entry(ModelName(provider.name, model), provider.tier, "as planned")
+    return Entry(ModelName(provider.name, model), provider.tier, "as planned", not provider.is_verified_local)
 
 
 def a_call(*, deadline_s: float = 1060.0, privacy: PrivacyClass = PrivacyClass.CLOUD_OK) -> Call:

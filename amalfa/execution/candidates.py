@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from amalfa.calls import EXTRACTIVE, ModelName, Tier
+from amalfa.providers.ollama_names import full_name, is_cloud_name
 from amalfa.providers.provider import Host, Presence, Provider
 from amalfa.routing.candidate import Availability, Candidate
 
@@ -63,17 +64,12 @@ def _availability(model: ModelName, provider: Provider, presence: Presence) -> t
     if presence.state != "up":
         return presence.state, presence.reason
     hosts = [host for host in presence.hosts if host.state != "down"]
-    if any(host.installed is None or _listed(model.model, host.installed) for host in hosts):
+    # Clouds keep no list here, and after a good call nothing but that is known of them.
+    if not hosts or any(host.installed is None or _listed(model.model, host.installed) for host in hosts):
         return "ready", ""
     where = " and ".join(host.url for host in hosts)
     remedy = f" Fix: ollama pull {model.model}" if provider.type == "ollama" else ""
     return "missing", f"{model.model} is not installed on {where}.{remedy}"
-
-
-def full_name(model: str) -> str:
-    """The form in which two spellings of one Ollama model are equal: lower case, with its tag."""
-    lowered = model.strip().lower()
-    return lowered if ":" in lowered.rpartition("/")[2] else f"{lowered}:latest"
 
 
 def _listed(model: str, names: Iterable[str]) -> bool:
@@ -82,5 +78,4 @@ def _listed(model: str, names: Iterable[str]) -> bool:
 
 
 def _is_forwarded(model: str, hosts: Iterable[Host]) -> bool:
-    tag = full_name(model).rpartition(":")[2]
-    return tag.endswith("-cloud") or tag == "cloud" or any(_listed(model, host.forwarded) for host in hosts)
+    return is_cloud_name(model) or any(_listed(model, host.forwarded) for host in hosts)

@@ -127,6 +127,8 @@ class _Run(Generic[T]):
     async def _second_chance(self, outcome: Outcome, followers: tuple[Entry, ...]) -> Prompt | None:
         """The prompt to ask the same model again with; None when another model should try."""
         error = outcome.error
+        if self._was_heard:
+            return None
         if isinstance(error, BadReply):
             return _corrected(self._call.prompt, outcome.text, error.message)
         if isinstance(error, RateLimited) and error.retry_after_s is not None:
@@ -155,7 +157,7 @@ class _Run(Generic[T]):
             # A cancelled caller must not take the row's end with it.
             with anyio.CancelScope(shield=True), anyio.move_on_after(CLOSE_LEDGER_S):
                 await self._means.ledger.close(row, _closing(outcome, ms))
-        report.add(entry, provider, outcome, ms)
+        report.add(entry, outcome, ms)
         self._judge(entry, provider, outcome)
         return outcome
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from amalfa.calls import Attempt, Call, Judged, LeftMachine, Route, Tier, Usage
 from amalfa.errors import CallError, ConnectFailed
-from amalfa.providers.provider import Finished, Provider
+from amalfa.providers.provider import Finished
 from amalfa.routing.plan import Entry, Plan
 
 # English and code run at about four characters a token; used only where the provider did not count.
@@ -26,8 +26,8 @@ class Outcome:
 
     def usage(self, ms: int) -> Usage:
         """The counts of this attempt. What certainly was not billed costs 0; what may have been is unknown."""
-        if self.finished:
-            counted = self.finished.usage
+        counted = self.finished.usage if self.finished else self.error.usage if self.error else None
+        if counted:
             return Usage(counted.tokens_in, counted.tokens_out, counted.cost_usd, ms)
         is_free = self.error is not None and not self.error.is_maybe_paid
         return Usage(cost_usd=0.0 if is_free else None, ms=ms)
@@ -44,7 +44,7 @@ class Report:
         self._errors: list[CallError] = []
         self._sent: list[tuple[str, int]] = []
 
-    def add(self, entry: Entry, provider: Provider, outcome: Outcome, ms: int) -> None:
+    def add(self, entry: Entry, outcome: Outcome, ms: int) -> None:
         """Write down one attempt that has ended."""
         usage, error = outcome.usage(ms), outcome.error
         self._attempts.append(
@@ -60,7 +60,7 @@ class Report:
         )
         if error:
             self._errors.append(error)
-        if not provider.is_verified_local and not isinstance(error, ConnectFailed):
+        if entry.leaves_machine and not isinstance(error, ConnectFailed):
             self._sent.append((str(entry.model), usage.tokens_in or self._estimated_tokens()))
 
     @property

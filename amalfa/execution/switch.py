@@ -36,17 +36,23 @@ class Switch:
         """Which models may serve `call` now, and why not each other one. Asks no model."""
         await self._board.refresh(self._providers)
         need = self._need(call)
-        presences = {name: self._board.presence(name) for name in self._providers}
+        presences = self._presences()
         candidates = gather_candidates(
             self._roster,
             (*need.asked_models, *need.task_models),
             providers=self._providers,
             presences=presences,
         )
-        return make_plan(need, self.rules(presences), candidates)
+        return make_plan(need, self._rules(presences), candidates)
 
-    def rules(self, presences: Mapping[str, Presence]) -> Rules:
-        """The rules of this configuration, with `"auto"` settled by what is present."""
+    def rules(self) -> Rules:
+        """The rules in force, with `"auto"` settled by what the board last saw."""
+        return self._rules(self._presences())
+
+    def _presences(self) -> dict[str, Presence]:
+        return {name: self._board.presence(name) for name in self._providers}
+
+    def _rules(self, presences: Mapping[str, Presence]) -> Rules:
         sonar = self._settings.sonar
         is_enabled, reason = self._is_cloud_enabled(presences)
         return Rules(
@@ -57,10 +63,6 @@ class Switch:
             fallback=sonar.routing.fallback,
             strategy=sonar.routing.strategy,
         )
-
-    @property
-    def default_model(self) -> ModelName:
-        return self._roster.local[0]
 
     def _is_cloud_enabled(self, presences: Mapping[str, Presence]) -> tuple[bool, str]:
         enabled = self._settings.sonar.cloud.enabled

@@ -32,3 +32,8 @@ class Candidate:
     def is_cloud(self) -> bool:
         """Whether the text ends at somebody else's, whichever host it is handed to first."""
         return self.tier is Tier.CLOUD or self.is_forwarded
+
+    @property
+    def leaves_machine(self) -> bool:
+        """Whether the text is handed to a machine that nobody has verified to be the user's own."""
+        return self.is_cloud or not self.is_verified_local

@@ -7,11 +7,15 @@ from amalfa.calls import Judged, ModelName, Tier
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One model of a plan, with the reason for its place."""
+    """One model of a plan, with the reason for its place.
+
+    `leaves_machine`: what is asked of it goes to a cloud or to a host that is not verified to be the user's.
+    """
 
     model: ModelName
     tier: Tier
     reason: str
+    leaves_machine: bool = False
 
 
 @dataclass(frozen=True, slots=True)

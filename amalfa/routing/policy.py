@@ -67,7 +67,8 @@ def make_plan(need: Need, rules: Rules, candidates: Sequence[Candidate]) -> Plan
         if judged:
             refused.append(judged)
         else:
-            entries.append(Entry(candidate.model, candidate.tier, _reason(candidate, need, rules)))
+            reason = _reason(candidate, need, rules)
+            entries.append(Entry(candidate.model, candidate.tier, reason, leaves_machine=candidate.leaves_machine))
     planned = tuple(Judged(str(entry.model), "planned", "planned", entry.reason) for entry in entries)
     return Plan(tuple(entries), planned + tuple(refused), rules.strategy)
 

@@ -153,6 +153,15 @@ async def test_a_short_retry_after_is_obeyed_once() -> None:
     assert Phase("waiting 0 s, as the provider asked") in house.listener.heard
 
 
+async def test_a_late_rate_limit_does_not_start_the_text_over() -> None:
+    provider = local(["Half", RateLimited("wait", retry_after_s=0.0)], ["Half again."])
+    house = House(provider)
+    with pytest.raises(BrokenOff):
+        await house.executor.tell(a_call(), house.listener)
+    assert house.listener.text == "Half"
+    assert len(provider.asked) == 1
+
+
 async def test_every_row_is_committed_before_its_request_leaves() -> None:
     house = House(local([ConnectFailed("refused")]), cloud(["Yes."]))
     provider = house.executor._means.providers["openrouter"]
@@ -224,6 +233,15 @@ async def test_what_left_the_machine_is_told_with_its_tokens() -> None:
 async def test_what_stayed_here_left_nothing() -> None:
     house = House(local(["Yes."]))
     assert (await house.executor.tell(a_call(), house.listener)).route.left_machine is None
+
+
+async def test_a_reply_cut_at_its_limit_still_costs_what_was_counted() -> None:
+    cut = Truncated("cut at its limit", is_maybe_paid=True)
+    cut.usage = Usage(400, 100, 0.25)
+    house = House(cloud([cut]), local(["Yes."]))
+    answer = await house.executor.tell(a_call(), house.listener)
+    assert answer.usage.cost_usd == 0.25
+    assert house.ledger.closed[1].usage == Usage(400, 100, 0.25, 0)
 
 
 async def test_a_refused_connection_sent_nothing_away() -> None:

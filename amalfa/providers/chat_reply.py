@@ -1,0 +1,174 @@
+"""Reads the reply of a chat-completion API, streamed or whole, and decides whether it is one. Does no I/O."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Protocol
+
+from amalfa.calls import Usage
+from amalfa.errors import BadReply, CallError, ModelRefused, Truncated, UpstreamBroken
+from amalfa.providers.asked import Asked
+from amalfa.providers.provider import Finished
+from amalfa.providers.refusals import Refusal, refusal_inside
+from amalfa.providers.runaway import RunawayGuard
+from amalfa.providers.untrusted_json import (
+    EMPTY,
+    JsonObject,
+    count_at,
+    number_at,
+    object_at,
+    objects_at,
+    parse_object,
+    text_at,
+)
+
+DONE = "[DONE]"
+
+
+class FormatRefused(Exception):
+    """Nobody serves the model with the output format asked for. Caught by whoever chose the format."""
+
+    def __init__(self, error: CallError) -> None:
+        super().__init__(error.message)
+        self.error = error
+
+
+class Judge(Protocol):
+    """What one API's errors amount to."""
+
+    def failure(self, refusal: Refusal, asked: Asked, now: datetime) -> CallError: ...
+
+    def is_about_format(self, refusal: Refusal) -> bool:
+        """Whether the same request without the output format might be served."""
+        ...
+
+
+class ChatReply:
+    """One reply as its pieces arrive. Errors are looked for before content, in every piece."""
+
+    def __init__(
+        self, asked: Asked, judge: Judge, *, headers: Mapping[str, str], now: datetime, max_tokens: int
+    ) -> None:
+        self.is_done = False
+        self.has_text = False
+        self._asked = asked
+        self._judge = judge
+        self._headers = headers
+        self._now = now
+        self._guard = RunawayGuard(asked.model, max_tokens=max_tokens)
+        self._finish_reason = ""
+        self._refused_with = ""
+        self._saw_choice = False
+        self._is_unbilled = False
+        self._usage: JsonObject = EMPTY
+        self._model = ""
+        self._id = headers.get("x-generation-id", "")
+
+    @property
+    def is_maybe_paid(self) -> bool:
+        """Whether the provider may bill for what came: for anything, unless it failed before its first word."""
+        return self._asked.endpoint.bills and not self._is_unbilled
+
+    @property
+    def counted_so_far(self) -> Usage | None:
+        """What the provider counted, once it has said so; it bills that even when the reply is of no use."""
+        return self._counted(0) if self._usage else None
+
+    def take(self, data: str) -> str:
+        """The text that one event adds, often none. Raises CallError or FormatRefused."""
+        if data.strip() == DONE:
+            self.is_done = True
+            return ""
+        chunk = parse_object(data)
+        if chunk is None:
+            raise UpstreamBroken(f"{self._asked.where} sent an event that is not a JSON object.")
+        return self._take_object(chunk, "delta")
+
+    def take_whole(self, body: bytes) -> str:
+        """The text of a reply that came in one piece although a stream was asked for."""
+        whole = parse_object(body)
+        if whole is None:
+            self._is_unbilled = not body.strip()
+            what = "an empty reply" if self._is_unbilled else "a reply that is not JSON"
+            raise UpstreamBroken(f"{self._asked.where} sent {what}.")
+        nested = object_at(whole, "provider")
+        if objects_at(nested, "choices") and not objects_at(whole, "choices"):
+            whole = nested
+        text = self._take_object(whole, "message")
+        if not objects_at(whole, "choices"):
+            raise UpstreamBroken(f"{self._asked.where} sent a reply without an answer in it.")
+        self.is_done = True
+        return text
+
+    def finished(self, ms: int) -> Finished:
+        """The terminal event, once the stream has ended. Raises CallError when the reply is not whole."""
+        self._check_whole()
+        model = self._asked.model
+        match self._finish_reason:
+            case "stop":
+                pass
+            case "length":
+                raise self._too_long()
+            case "content_filter":
+                reason = f": {self._asked.shown(self._refused_with)}" if self._refused_with else "."
+                raise ModelRefused(f"{model} refused to answer this{reason}", hint="choose another model")
+            case "error":
+                raise UpstreamBroken(f"{model} failed while answering and did not say why.")
+            case other:
+                raise BadReply(f"The reply of {model} ended with {self._asked.shown(other)} instead of an answer.")
+        if not self.has_text:
+            raise BadReply(f"{model} answered with nothing.")
+        return Finished(self._counted(ms), self._model or model, self._id or None)
+
+    def _take_object(self, holder: JsonObject, key: str) -> str:
+        refusal = refusal_inside(holder, self._headers)
+        if refusal is not None:
+            raise self._failure(refusal, holder)
+        self._model = text_at(holder, "model") or self._model
+        self._id = self._id or text_at(holder, "id")
+        self._usage = object_at(holder, "usage") or self._usage
+        # Usage, debug and metadata events have no choice in them.
+        choice = next(iter(objects_at(holder, "choices")), EMPTY)
+        self._saw_choice = self._saw_choice or choice is not EMPTY
+        said = object_at(choice, key)
+        self._finish_reason = text_at(choice, "finish_reason") or self._finish_reason
+        self._refused_with += text_at(said, "refusal")
+        text = text_at(said, "content")
+        if text:
+            self._guard.count_piece()
+            self.has_text = True
+        return text
+
+    def _failure(self, refusal: Refusal, holder: JsonObject) -> CallError | FormatRefused:
+        if self._finish_reason == "length":
+            return self._too_long()
+        error = self._judge.failure(refusal, self._asked, self._now)
+        choice = next(iter(objects_at(holder, "choices")), EMPTY)
+        # Routers bill neither what never began nor what ends with this reason; any other break they may.
+        self._is_unbilled = not self._saw_choice or text_at(choice, "finish_reason") == "error"
+        if not self.has_text and self._judge.is_about_format(refusal):
+            return FormatRefused(error)
+        return error
+
+    def _check_whole(self) -> None:
+        if self.is_done and self._finish_reason:
+            return
+        if self.has_text or self._finish_reason:
+            raise Truncated(f"The reply of {self._asked.model} ended before it was whole.")
+        self._is_unbilled = True
+        raise UpstreamBroken(f"{self._asked.where} sent an empty reply for {self._asked.model}.", hint="ask again")
+
+    def _too_long(self) -> Truncated:
+        details = object_at(self._usage, "completion_tokens_details")
+        thought, written = count_at(details, "reasoning_tokens"), count_at(self._usage, "completion_tokens")
+        was_thought = not self.has_text and bool(thought) and thought == written
+        how = "spent its whole limit of tokens on thinking" if was_thought else "was cut at its limit of tokens"
+        return Truncated(f"The reply of {self._asked.model} {how}.", hint="raise maxTokens of the task")
+
+    def _counted(self, ms: int) -> Usage:
+        cost_usd = number_at(self._usage, "cost")
+        return Usage(
+            tokens_in=count_at(self._usage, "prompt_tokens"),
+            tokens_out=count_at(self._usage, "completion_tokens"),
+            cost_usd=0.0 if cost_usd is None and not self._asked.endpoint.bills else cost_usd,
+            ms=ms,
+        )

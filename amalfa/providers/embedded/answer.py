@@ -1,0 +1,191 @@
+"""Answers a question with the best pieces of the passages, word for word, or says that they hold no answer."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from amalfa.calls import Material, Passage
+from amalfa.providers.embedded.homes import NAMING_FIELDS
+from amalfa.providers.embedded.naming import Naming, read_naming
+from amalfa.providers.embedded.question import Question, Wanted, read_question
+from amalfa.providers.embedded.scoring import Piece, Rated, day_of, fits_kind, pieces_of, rate
+from amalfa.providers.embedded.steps import best_two_steps
+from amalfa.providers.embedded.terms import synonyms_of, terms_of
+
+NOT_IN_NOTES = "NOT_IN_NOTES"
+"""First word of every refusal, whichever model writes it."""
+
+OPENING = "An extract from your notes, word for word; no model wrote this:"
+
+LEAST_COVERAGE = 0.42
+"""Share of the question's weight that the first piece must hold."""
+
+WRONG_KIND_COVERAGE = 0.84
+"""The same for a piece without the number or time that is asked for: "it costs nothing" answers "how much" too."""
+
+LEAST_CORE = 0.36
+"""Share of what is asked about the named thing that the first piece must hold."""
+
+FOLLOWERS = 0.75
+"""Further pieces must reach this share of the first one's score and coverage."""
+
+TWO_STEPS_GAIN = 0.15
+"""How much more of the question two linked pieces must hold than the best single one, to be preferred."""
+
+TWO_STEPS_LEAST = 0.5
+"""How much they must hold where no single piece answers."""
+
+SAME = 0.6
+"""Two pieces that share this much of their terms say the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extract:
+    """The chosen pieces, first the one that answers best. Empty = the passages hold no answer."""
+
+    pieces: tuple[Piece, ...]
+    missing: tuple[str, ...] = ()
+    """Question terms no chosen piece holds, as stems; what a next search should look for."""
+
+
+def answer(material: Material, *, max_chars: int) -> Iterator[str]:
+    """The reply in parts that are ready to show: an opening line, then piece by piece, each with its `[n]`."""
+    extract = choose(read_question(material.question), material.passages)
+    if not extract.pieces:
+        yield _refusal(material.passages)
+        return
+    yield f"{OPENING}\n\n"
+    spent = 0
+    for piece in extract.pieces:
+        text = _shown(piece)
+        spent += len(text)
+        if spent > max_chars and piece is not extract.pieces[0]:
+            return
+        yield f"{text}\n\n" if piece is not extract.pieces[-1] else text
+
+
+def _shown(piece: Piece) -> str:
+    # The number may not stand on the closing fence's own line, where it would keep the block open.
+    gap = "\n" if piece.unit.kind == "code" else " "
+    return f"{piece.unit.text}{gap}[{piece.number}]"
+
+
+def _refusal(passages: Sequence[Passage]) -> str:
+    if not passages:
+        return f"{NOT_IN_NOTES} No note was found to quote from."
+    return f"{NOT_IN_NOTES} No sentence of the {len(passages)} passages found answers this."
+
+
+def choose(question: Question, passages: Sequence[Passage]) -> Extract:
+    """The pieces to quote, best first, none saying what another already said."""
+    pieces = pieces_of(passages)
+    naming = read_naming(question, [piece.home for piece in pieces], passages)
+    core = frozenset(question.terms) - naming.names
+    rated = [one for one in rate(question, pieces, naming) if _is_quotable(one, core)]
+    named = [one for one in rated if _is_about_the_named(one.piece, naming)]
+    fitting = [one for one in named if _answers(question, one)]
+    best = fitting[0].coverage + TWO_STEPS_GAIN if fitting else TWO_STEPS_LEAST
+    steps = best_two_steps(question, named, rated)
+    if steps and steps.coverage >= best:
+        chosen = [steps.first.piece, steps.second.piece]
+    else:
+        chosen = _without_repeats(question, fitting)
+    return Extract(tuple(_with_blocks(chosen, pieces)), _missing(question, chosen))
+
+
+def _without_repeats(question: Question, fitting: Sequence[Rated]) -> list[Piece]:
+    if not fitting:
+        return []
+    first = _newest(fitting) if question.wants_latest else fitting[0]
+    chosen = [first.piece]
+    for one in fitting:
+        if len(chosen) >= _MOST.get(question.wanted, 4) or one.score < FOLLOWERS * first.score:
+            break
+        is_strong = one.coverage >= FOLLOWERS * first.coverage
+        if is_strong and not any(_says_the_same(one.piece, other) for other in chosen):
+            chosen.append(one.piece)
+    return chosen
+
+
+def _newest(fitting: Sequence[Rated]) -> Rated:
+    """Of the pieces that answer about as well as any, the one in the note with the latest date."""
+    best = max(one.coverage for one in fitting)
+    return max((one for one in fitting if one.coverage >= 0.85 * best), key=lambda one: day_of(one.piece.passage))
+
+
+_MOST = {Wanted.NUMBER: 2, Wanted.TIME: 2, Wanted.PLACE: 3, Wanted.PERSON: 2, Wanted.MEANING: 3, Wanted.LIST: 5}
+
+
+def _is_quotable(one: Rated, core: frozenset[str]) -> bool:
+    """Whether the piece says anything. A field of the front matter does only when it is asked for by its name."""
+    unit = one.piece.unit
+    is_asked_for = unit.key.lower() not in NAMING_FIELDS and any(_holds(term, core) for term in terms_of(unit.key))
+    if unit.kind == "field" and not is_asked_for:
+        return False
+    return one.coverage > 0 and any(character.isalnum() for character in unit.text)
+
+
+def _is_about_the_named(piece: Piece, naming: Naming) -> bool:
+    return naming.fits(piece.home, piece.terms | piece.around, piece.passage.path)
+
+
+def _answers(question: Question, one: Rated) -> bool:
+    """Whether the piece holds enough of what is asked about the named thing, and the kind that is asked for."""
+    if one.coverage >= LEAST_COVERAGE and _is_looked_up(question, one.piece):
+        return True
+    is_right_kind = fits_kind(question.wanted, one.piece.unit) >= 0
+    least = LEAST_COVERAGE if is_right_kind else WRONG_KIND_COVERAGE
+    return one.coverage >= least and one.core >= LEAST_CORE
+
+
+def _is_looked_up(question: Question, piece: Piece) -> bool:
+    """Whether an identifier leads to the piece ("Who carries badge 45-3004?"): it then stands there as a value."""
+    identifiers = [name for name in question.names if len(name) > 3 and any(character.isdigit() for character in name)]
+    return any(name in piece.terms and name not in piece.home.identity for name in identifiers)
+
+
+def _says_the_same(one: Piece, other: Piece) -> bool:
+    shared = len(one.terms & other.terms)
+    return shared >= SAME * min(len(one.terms), len(other.terms)) if one.terms and other.terms else False
+
+
+def _missing(question: Question, chosen: Sequence[Piece]) -> tuple[str, ...]:
+    held = frozenset().union(*(piece.terms | piece.around for piece in chosen))
+    return tuple(term for term in question.terms if term not in held and not synonyms_of(term) & held)
+
+
+def _holds(term: str, terms: frozenset[str]) -> bool:
+    return term in terms or bool(synonyms_of(term) & terms)
+
+
+def _with_blocks(chosen: Sequence[Piece], pieces: Sequence[Piece]) -> Iterator[Piece]:
+    """The chosen pieces, each once, a line that only leads into a block followed by that block, and the reverse."""
+    at = {id(piece): place for place, piece in enumerate(pieces)}
+    shown: set[int] = set()
+    for piece in chosen:
+        for one in _block_around(at[id(piece)], pieces):
+            if id(one) not in shown:
+                shown.add(id(one))
+                yield one
+
+
+def _block_around(place: int, pieces: Sequence[Piece]) -> Sequence[Piece]:
+    piece = pieces[place]
+    if piece.unit.kind == "code" and place and _leads(pieces[place - 1], piece):
+        return pieces[place - 1 : place + 1]
+    end = place + 1
+    while end < len(pieces) and end - place <= LONGEST_BLOCK and _leads(piece, pieces[end]):
+        end += 1
+    return pieces[place:end]
+
+
+LONGEST_BLOCK = 8
+"""A lead line brings along at most this many of the items below it."""
+
+
+def _leads(lead: Piece, other: Piece) -> bool:
+    return (
+        lead.number == other.number
+        and lead.unit.text.rstrip().endswith((":", "："))
+        and other.unit.kind != "sentence"
+        and other.unit.context.endswith(lead.unit.text.rstrip(" >"))
+    )

@@ -1,0 +1,98 @@
+"""Ways to hold a model to JSON, and the form of a schema that strict providers accept. Does no I/O."""
+
+import json
+from collections.abc import Mapping
+from typing import Literal
+
+from amalfa.calls import JsonSchema, Message, Prompt
+
+Shape = Literal["text", "schema", "object", "words"]
+"""`text`: nothing asked. `schema`: constrained to a schema. `object`: any JSON object, the schema in words.
+`words`: the schema in words alone."""
+
+_KEPT = frozenset({"type", "properties", "required", "items", "enum", "const", "anyOf", "$ref", "$defs", "description"})
+# Providers refuse some of these. Without them a reply may break a limit, which the check of the reply finds.
+_DROPPED = frozenset(
+    {
+        *("$schema", "$id", "title", "default", "examples", "format", "pattern", "minLength", "maxLength"),
+        *("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
+        *("minItems", "maxItems", "uniqueItems", "additionalProperties"),
+    }
+)
+
+
+def shapes_for(schema: JsonSchema | None) -> tuple[Shape, ...]:
+    """The shapes to ask for, the most reliable first; each is for providers that refuse the one before."""
+    if schema is None:
+        return ("text",)
+    if strict_form(schema) is not None:
+        return ("schema", "object", "words")
+    # The mode for objects would bend a list into an object.
+    return ("object", "words") if schema.get("type") == "object" else ("words",)
+
+
+def strict_form(schema: JsonSchema) -> JsonSchema | None:
+    """The schema reduced to what strict modes know; None when that is impossible.
+
+    Every value of the strict form is one of the original's structure; limits on lengths and ranges are
+    left to the check of the reply. Optional members make it impossible: strict modes demand every member,
+    and a model that must fill in what it does not know makes something up.
+    """
+    try:
+        return _strict(schema) if schema.get("type") == "object" else None
+    except (_NotStrict, RecursionError):
+        return None
+
+
+class _NotStrict(Exception):
+    """Some part of the schema has no strict form."""
+
+
+def _strict(schema: object) -> JsonSchema:
+    if not isinstance(schema, Mapping) or schema.keys() - _KEPT - _DROPPED:
+        raise _NotStrict
+    strict = {key: _strict_part(key, part) for key, part in schema.items() if key in _KEPT}
+    if schema.get("type") == "object" or "properties" in schema:
+        properties, required = schema.get("properties"), schema.get("required")
+        if not isinstance(properties, Mapping) or not isinstance(required, list | tuple):
+            raise _NotStrict
+        if not properties or set(required) != set(properties):
+            raise _NotStrict
+        strict["additionalProperties"] = False
+    return strict
+
+
+def _strict_part(key: str, part: object) -> object:
+    if key in ("properties", "$defs"):
+        if not isinstance(part, Mapping):
+            raise _NotStrict
+        return {name: _strict(member) for name, member in part.items()}
+    if key == "items":
+        return _strict(part)
+    if key == "anyOf":
+        if not isinstance(part, list | tuple):
+            raise _NotStrict
+        return [_strict(choice) for choice in part]
+    return part
+
+
+def response_format(shape: Shape, schema: JsonSchema | None) -> JsonSchema | None:
+    """The `response_format` of a chat completion; None when the shape has none."""
+    if shape == "object":
+        return {"type": "json_object"}
+    if shape != "schema" or schema is None:
+        return None
+    return {"type": "json_schema", "json_schema": {"name": "reply", "strict": True, "schema": strict_form(schema)}}
+
+
+def messages_for(prompt: Prompt, shape: Shape) -> list[dict[str, str]]:
+    """The messages of a prompt; where no schema constrains the model, with the schema in words."""
+    messages = list(prompt.messages)
+    if prompt.schema is not None and shape in ("object", "words"):
+        # Some providers refuse the object mode unless the word JSON stands in the messages.
+        schema = json.dumps(prompt.schema, default=dict, separators=(",", ":"))
+        text = f"Reply with JSON and nothing else: one value that is valid against this JSON Schema: {schema}"
+        first = messages[0] if messages and messages[0].role == "system" else None
+        rest = messages[1:] if first else messages
+        messages = [Message("system", f"{first.content}\n\n{text}" if first else text), *rest]
+    return [{"role": message.role, "content": message.content} for message in messages]

@@ -1,0 +1,216 @@
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from amalfa.calls import Material, Passage
+from amalfa.providers.embedded.answer import NOT_IN_NOTES, OPENING, answer
+from tests.providers.embedded.manual import COOKING, MANUAL, passages_of
+
+
+def ask(question: str, passages: tuple[Passage, ...] | None = None, *, max_chars: int = 4000) -> list[str]:
+    """The reply's quoted parts; the opening line is checked and left out."""
+    found = passages if passages is not None else passages_of(MANUAL)
+    parts = list(answer(Material(question=question, passages=found), max_chars=max_chars))
+    if parts[0].startswith(NOT_IN_NOTES):
+        return parts
+    assert parts[0].strip() == OPENING
+    return [part.strip() for part in parts[1:]]
+
+
+@pytest.mark.parametrize(
+    ("question", "first"),
+    [
+        (
+            "How do I switch sonar to the cloud?",
+            "To switch sonar to the cloud, set `sonar.cloud.enabled` to `true`. [2]",
+        ),
+        ("Where does sonar keep its socket?", "The socket is kept in the project's state folder as `sonar.sock`. [3]"),
+        ("What does exit code 5 mean?", "| 5 | no provider could serve | [4]"),
+        ("What does exit code 4 mean?", "| 4 | nothing found in the notes | [4]"),
+        ("How much memory does sonar take when idle?", "**Memory:** at most 80 MB when idle [5]"),
+        ("how many questions at once", "**Questions at once:** 64, then callers are told to wait [5]"),
+        ("Where are the logs written?", "Logs are written to `logs/sonar.log` and rotated at 5 MB. [3]"),
+        (
+            "Why is the index refreshed?",
+            "The index is refreshed every 10 minutes because some editors hide their edits from watchers. [5]",
+        ),
+        ("What is sonar?", "Sonar is a daemon that answers questions over a folder of notes. [1]"),
+    ],
+)
+def test_the_first_sentence_is_the_one_that_answers(question: str, first: str) -> None:
+    assert ask(question)[0] == first
+
+
+def test_every_quote_stands_word_for_word_in_the_passage_its_number_names() -> None:
+    passages = passages_of(MANUAL)
+    for question in (
+        "How do I switch sonar to the cloud?",
+        "What does exit code 5 mean?",
+        "Where are the logs written?",
+    ):
+        for part in ask(question):
+            found = re.fullmatch(r"(.*?)\s\[(\d+)\]", part, re.DOTALL)
+            assert found, part
+            assert " ".join(found[1].split()) in " ".join(passages[int(found[2]) - 1].text.split())
+
+
+def test_a_code_block_that_is_the_answer_comes_whole_after_the_line_that_leads_to_it() -> None:
+    parts = ask("How do I write the key into .env?")
+    at = parts.index("The key is read from `.env`: [2]")
+    assert parts[at + 1] == (
+        "```sh\necho 'OPENROUTER_API_KEY=sk-or-...' >> .env\namalfa config set sonar.cloud.enabled true\n```\n[2]"
+    )
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Who is the mayor of Berlin?",
+        "What does exit code 9 mean?",
+        "How much does a licence cost?",
+        "Where does Grafana keep its socket?",
+        "How do I switch sonar to Kubernetes?",
+    ],
+)
+def test_what_the_passages_do_not_say_is_refused_with_the_mark_first(question: str) -> None:
+    assert "".join(ask(question)).split()[0] == NOT_IN_NOTES
+
+
+def test_no_passages_are_refused_too() -> None:
+    assert ask("What is sonar?", ())[0].startswith(NOT_IN_NOTES)
+
+
+def test_a_number_is_asked_for_so_a_line_without_one_is_no_answer() -> None:
+    text = "# Pool\n\nThe pool has many lanes and everybody likes its lanes.\n\nThere are 8 lanes.\n"
+    assert (
+        ask("How many lanes does the pool have?", passages_of(text, "pool.md", "Pool"))[0] == "There are 8 lanes. [1]"
+    )
+
+
+def test_a_line_that_holds_the_whole_question_may_answer_without_a_number() -> None:
+    text = "# Prices\n\nA local answer costs nothing.\n"
+    assert ask("How much does a local answer cost?", passages_of(text, "prices.md", "Prices")) == [
+        "A local answer costs nothing. [1]"
+    ]
+
+
+def person(name: str, extension: str) -> Passage:
+    path = f"people/{name.lower().replace(' ', '-')}.md"
+    return Passage(path, 1, 3, name, f"# {name}\n\n- Extension: {extension}", title=name)
+
+
+def test_a_sibling_with_half_of_the_name_does_not_answer() -> None:
+    others = (person("Marta Lindqvist", "1111"), person("Brigitte Kowalczyk", "2222"))
+    assert ask("What is the extension of Marta Kowalczyk?", others)[0].startswith(NOT_IN_NOTES)
+    found = ask("What is the extension of Marta Kowalczyk?", (*others, person("Marta Kowalczyk", "3333")))
+    assert found == ["Extension: 3333 [3]"]
+
+
+def test_a_word_that_names_one_of_the_notes_must_be_in_the_note_that_answers() -> None:
+    cakes = tuple(
+        Passage(
+            f"{fruit}-cake.md",
+            1,
+            3,
+            f"{fruit} cake",
+            f"# {fruit} cake\n\nThe oven must have {heat} °C.",
+            title=f"{fruit} cake",
+        )
+        for fruit, heat in (("plum", 170), ("pear", 180))
+    )
+    assert ask("How hot is the oven for the pear cake?", cakes) == ["The oven must have 180 °C. [2]"]
+    assert ask(
+        "How hot is the oven for the fig cake?", (*cakes, passages_of("# fig jam\n", "fig-jam.md", "fig jam")[0])
+    )[0].startswith(NOT_IN_NOTES)
+
+
+def test_an_alias_in_another_passage_of_the_same_note_names_it() -> None:
+    front = Passage("people/b.md", 1, 4, "", "---\naliases: [Bibi]\n---\n# Brigitte Ost", title="Brigitte Ost")
+    body = Passage("people/b.md", 6, 7, "Brigitte Ost > Contact", "## Contact\n- Extension: 4417", title="Brigitte Ost")
+    assert ask("What is the extension of Bibi?", (front, body)) == ["Extension: 4417 [2]"]
+
+
+def test_the_latest_of_several_dated_notes_comes_first_when_it_is_asked_for() -> None:
+    def minutes(day: str, budget: str) -> Passage:
+        return Passage(
+            f"meetings/{day}-heron.md", 1, 1, f"Heron {day}", f"The budget is now {budget}.", title=f"Heron {day}"
+        )
+
+    passages = (minutes("2024-03-01", "10 EUR"), minutes("2024-09-01", "30 EUR"), minutes("2024-05-01", "20 EUR"))
+    assert ask("What is the latest budget of Heron?", passages)[0] == "The budget is now 30 EUR. [2]"
+
+
+def test_a_day_in_words_finds_the_note_that_has_it_in_digits() -> None:
+    notes = tuple(
+        Passage(f"log/{day}.md", 1, 1, f"Log {day}", f"We decided to use {tool}.", title=f"Log {day}")
+        for day, tool in (("2024-05-13", "slate"), ("2024-05-14", "marble"))
+    )
+    assert ask("What did we decide on 14 May 2024?", notes) == ["We decided to use marble. [2]"]
+    assert ask("What did we decide on 15 May 2024?", notes)[0].startswith(NOT_IN_NOTES)
+
+
+def test_an_identifier_leads_to_the_line_that_holds_it() -> None:
+    assert ask(
+        "Who carries badge 45-3004?", (Passage("p/a.md", 1, 1, "Ann Ost", "- Badge: 45-3004", title="Ann Ost"),)
+    ) == ["Badge: 45-3004 [1]"]
+
+
+def test_a_link_is_followed_to_the_second_half_of_the_answer() -> None:
+    project = Passage(
+        "heron.md", 1, 1, "Project Heron", "The lead of Project Heron is [[Ada Ost]].", title="Project Heron"
+    )
+    lead = Passage("ada.md", 1, 1, "Ada Ost", "Ada lives in Porto.", title="Ada Ost")
+    assert ask("In which city does the lead of Project Heron live?", (project, lead)) == [
+        "The lead of Project Heron is [[Ada Ost]]. [1]",
+        "Ada lives in Porto. [2]",
+    ]
+
+
+def test_the_same_said_twice_is_quoted_once() -> None:
+    twins = tuple(Passage(f"{at}.md", 1, 1, "Pool", "The pool opens at 7 in the morning.", title="Pool") for at in "ab")
+    assert len(ask("When does the pool open?", twins)) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "question", "first"),
+    [
+        (
+            "# 抹茶プリン\n\n砂糖は35グラム使います。冷蔵庫で90分冷やします。\n",
+            "抹茶プリンに使う砂糖は何グラムですか?",
+            "砂糖は35グラム使います。 [1]",
+        ),
+        (
+            "# Gîte\n\nLa nuitée coûte 41 euros. Le code est 1234.\n",
+            "Combien coute la nuitee ?",
+            "La nuitée coûte 41 euros. [1]",
+        ),
+        (
+            "# Łódź\n\nBiuro jest w Łodzi.\nThe office in Łódź has 12 desks.\n",
+            "How many desks has Lodz?",
+            "The office in Łódź has 12 desks. [1]",
+        ),
+    ],
+)
+def test_accents_and_scripts_without_spaces_are_read(text: str, question: str, first: str) -> None:
+    assert ask(question, passages_of(text, "note.md", text.splitlines()[0].removeprefix("# ")))[0] == first
+
+
+def test_the_reply_stays_within_its_length_but_always_has_one_quote() -> None:
+    assert len(ask("What is sonar?", max_chars=1)) == 1
+
+
+def test_unrelated_passages_do_not_answer_for_the_related_one() -> None:
+    both = (*passages_of(COOKING, "soup.md", "Tomato soup"), *passages_of(MANUAL))
+    assert ask("At how many degrees are tomatoes roasted?", both) == [
+        "Roast the tomatoes at 190 °C for 40 minutes. [1]"
+    ]
+
+
+@given(st.text(max_size=200), st.text(max_size=400))
+@settings(max_examples=150, deadline=None)
+def test_any_question_over_any_text_gets_quotes_or_a_refusal(question: str, text: str) -> None:
+    passage = Passage("a.md", 1, max(1, text.count("\n") + 1), "", text)
+    reply = "".join(answer(Material(question=question, passages=(passage,)), max_chars=500))
+    assert reply.startswith((NOT_IN_NOTES, OPENING))

@@ -1,0 +1,115 @@
+"""Ways to hold a model to JSON, and which of them a schema allows."""
+
+import json
+
+import jsonschema
+import pytest
+
+from amalfa.calls import JsonSchema, Material, Message, Prompt
+from amalfa.providers.json_shapes import messages_for, response_format, shapes_for, strict_form
+from tests.providers.asking import CITY
+
+OPTIONAL: JsonSchema = {"type": "object", "properties": {"since": {"type": "string"}}, "required": []}
+LIST: JsonSchema = {"type": "array", "items": {"type": "string"}}
+ANYTHING: JsonSchema = {}
+
+
+@pytest.mark.parametrize(
+    ("schema", "shapes"),
+    [
+        (None, ("text",)),
+        (CITY, ("schema", "object", "words")),
+        (OPTIONAL, ("object", "words")),
+        (LIST, ("words",)),
+        (ANYTHING, ("words",)),
+    ],
+)
+def test_the_most_reliable_shape_comes_first(schema: JsonSchema | None, shapes: tuple[str, ...]) -> None:
+    assert shapes_for(schema) == shapes
+
+
+def test_a_strict_form_closes_every_object_and_leaves_limits_to_the_check() -> None:
+    schema: JsonSchema = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "type": "object",
+        "properties": {
+            "names": {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/name"}},
+            "score": {"anyOf": [{"type": "number", "maximum": 1}, {"type": "null"}]},
+        },
+        "required": ["score", "names"],
+        "$defs": {
+            "name": {
+                "type": "object",
+                "properties": {"first": {"type": "string", "maxLength": 9}},
+                "required": ["first"],
+            }
+        },
+    }
+    strict = strict_form(schema)
+    assert strict == {
+        "type": "object",
+        "properties": {
+            "names": {"type": "array", "items": {"$ref": "#/$defs/name"}},
+            "score": {"anyOf": [{"type": "number"}, {"type": "null"}]},
+        },
+        "required": ["score", "names"],
+        "additionalProperties": False,
+        "$defs": {
+            "name": {
+                "type": "object",
+                "properties": {"first": {"type": "string"}},
+                "required": ["first"],
+                "additionalProperties": False,
+            }
+        },
+    }
+    jsonschema.Draft202012Validator.check_schema(strict)
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        OPTIONAL,
+        LIST,
+        ANYTHING,
+        {"type": "object"},
+        {"type": "object", "properties": {}, "required": []},
+        {"type": "object", "properties": {"a": {"oneOf": []}}, "required": ["a"]},
+        {"type": "object", "properties": {"a": OPTIONAL}, "required": ["a"]},
+        {"type": "object", "properties": {"a": {"type": "array", "items": OPTIONAL}}, "required": ["a"]},
+        {"type": "object", "properties": {"a": {"anyOf": [OPTIONAL]}}, "required": ["a"]},
+        {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"], "allOf": [{}]},
+        {"type": "object", "properties": {"a": True}, "required": ["a"]},
+        {"type": "object", "properties": [], "required": []},
+    ],
+)
+def test_what_cannot_be_strict_has_no_strict_form(schema: JsonSchema) -> None:
+    assert strict_form(schema) is None
+
+
+def test_only_two_shapes_have_a_response_format() -> None:
+    assert response_format("text", None) is None
+    assert response_format("words", CITY) is None
+    assert response_format("object", CITY) == {"type": "json_object"}
+    wanted = response_format("schema", CITY)
+    assert wanted is not None
+    assert wanted["json_schema"]["strict"] is True  # type: ignore[index]  # a mapping by construction
+
+
+def test_without_a_constraint_the_schema_stands_in_the_system_message_with_the_word_json() -> None:
+    messages = (Message("system", "Be brief."), Message("user", "Which city?"))
+    prompt = Prompt(messages, Material(), 100, 0.3, CITY)
+    assert messages_for(prompt, "schema") == [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "Which city?"},
+    ]
+    system, user = messages_for(prompt, "object")
+    assert system["content"].startswith("Be brief.\n\n")
+    assert "JSON" in system["content"]
+    assert json.dumps(CITY, separators=(",", ":")) in system["content"]
+    assert user["content"] == "Which city?"
+
+
+def test_a_prompt_without_a_system_message_gets_one() -> None:
+    prompt = Prompt((Message("user", "Which city?"),), Material(), 100, 0.3, CITY)
+    assert [message["role"] for message in messages_for(prompt, "words")] == ["system", "user"]

@@ -1,0 +1,237 @@
+"""OpenRouter over real sockets: what is sent, what it costs, formats and privacy, nearest names."""
+
+from dataclasses import replace
+
+import pytest
+
+from amalfa import errors
+from amalfa.calls import PrivacyClass
+from amalfa.clock import SystemClock
+from amalfa.config.secret import Secret
+from amalfa.providers.openrouter import OpenRouterProvider
+from tests.providers.asking import (
+    CITY,
+    KEY,
+    QUICK,
+    QWEN_72B,
+    end_of,
+    failure_of,
+    hear,
+    openrouter_at,
+    phases_of,
+    request,
+    text_of,
+)
+from tests.upstreams.openrouter import OpenRouterSimulator
+
+CHAT = "/api/v1/chat/completions"
+NO_FORMATS = "acme/zero-preview"
+
+
+async def test_a_reply_ends_with_its_real_cost_model_and_id(
+    openrouter_sim: OpenRouterSimulator, openrouter: OpenRouterProvider
+) -> None:
+    events = await hear(openrouter, request("openai/gpt-4o-mini"))
+    end = end_of(events)
+    assert text_of(events) == "This is a simulated reply."
+    assert end.model == "openai/gpt-4o-mini-2024-07-18"
+    assert end.usage.cost_usd == pytest.approx(float(openrouter_sim.spent_usd))
+    assert end.usage.cost_usd is not None
+    assert end.usage.cost_usd > 0
+    assert (end.generation_id or "").startswith("gen-")
+
+
+async def test_a_request_is_streamed_capped_and_signed(
+    openrouter_sim: OpenRouterSimulator, openrouter: OpenRouterProvider
+) -> None:
+    await hear(openrouter, request(QWEN_72B, max_tokens=5))
+    sent = openrouter_sim.requests_to(CHAT)[0]
+    assert sent.headers["authorization"] == f"Bearer {KEY}"
+    assert sent.json == {
+        "model": QWEN_72B,
+        "messages": [{"role": "user", "content": "What is Amalfa?"}],
+        "temperature": 0.3,
+        "max_tokens": 16,
+        "stream": True,
+    }
+
+
+async def test_attribution_headers_go_along(openrouter_sim: OpenRouterSimulator) -> None:
+    headers = (("HTTP-Referer", Secret("https://ada.example")), ("X-Title", Secret("Amalfa Sonar")))
+    endpoint = replace(openrouter_at(openrouter_sim.api_url), headers=headers)
+    provider = OpenRouterProvider(endpoint, clock=SystemClock(), patience=QUICK)
+    await hear(provider, request(QWEN_72B))
+    await provider.aclose()
+    sent = openrouter_sim.requests[0].headers
+    assert (sent["http-referer"], sent["x-title"]) == ("https://ada.example", "Amalfa Sonar")
+
+
+async def test_a_strict_schema_is_insisted_on(
+    openrouter_sim: OpenRouterSimulator, openrouter: OpenRouterProvider
+) -> None:
+    await hear(openrouter, request(QWEN_72B, schema=CITY))
+    sent = openrouter_sim.requests_to(CHAT)[0].json
+    assert sent["response_format"]["json_schema"]["strict"] is True
+    assert sent["provider"] == {"require_parameters": True}
+
+
+@pytest.mark.parametrize("error", ["no_parameters", "guardrail_old"])
+async def test_a_format_nobody_serves_is_loosened_once_said_and_remembered(
+    error: str, openrouter_sim: OpenRouterSimulator, openrouter: OpenRouterProvider
+) -> None:
+    openrouter_sim.script(QWEN_72B, {"error": error}, {"json": {"city": "Amalfi", "people": 5000}})
+    events = await hear(openrouter, request(QWEN_72B, schema=CITY))
+    assert phases_of(events) == [f"{QWEN_72B} is not served with this format, asking for any JSON object"]
+    await hear(openrouter, request(QWEN_72B, schema=CITY))
+    formats = [r.json["response_format"]["type"] for r in openrouter_sim.requests_to(CHAT)]
+    assert formats == ["json_schema", "json_object", "json_object"]
+    loosened = openrouter_sim.requests_to(CHAT)[1].json
+    assert "provider" not in loosened
+    assert "JSON" in loosened["messages"][0]["content"]
+
+
+async def test_a_model_without_formats_is_served_in_the_end(
+    openrouter_sim: OpenRouterSimulator, openrouter: OpenRouterProvider
+) -> None:
+    openrouter_sim.script(NO_FORMATS, {"text": '{"city":"Amalfi","people":5000}', "times": 9})
+    events = await hear(openrouter, request(NO_FORMATS, schema=CITY))
+    assert text_of(events) == '{"city":"Amalfi","people":5000}'
+
+
+async def test_a_refusal_that_is_not_about_the_format_is_not_asked_again(
+    openrouter_sim: OpenRouterSimulator, openrouter: OpenRouterProvider
+) -> None:
+    openrouter_sim.script(QWEN_72B, {"error": "data_policy"})
+    error, _ = await failure_of(openrouter, request(QWEN_72B, schema=CITY))
+    assert isinstance(error, errors.ModelRefused)
+    assert len(openrouter_sim.requests_to(CHAT)) == 1
+
+
+async def test_zero_retention_is_demanded_with_every_format(
+    openrouter_sim: OpenRouterSimulator, openrouter: OpenRouterProvider
+) -> None:
+    openrouter_sim.script(QWEN_72B, {"error": "no_parameters"})
+    await hear(openrouter, request(QWEN_72B, schema=CITY, privacy=PrivacyClass.CLOUD_ZDR))
+    demands = [r.json["provider"] for r in openrouter_sim.requests_to(CHAT)]
+    assert [(demand["zdr"], demand["data_collection"]) for demand in demands] == [(True, "deny")] * 2
+
+
+async def test_local_only_text_never_leaves(
+    openrouter_sim: OpenRouterSimulator, openrouter: OpenRouterProvider
+) -> None:
+    error, _ = await failure_of(openrouter, request(QWEN_72B, privacy=PrivacyClass.LOCAL_ONLY))
+    assert isinstance(error, errors.Forbidden)
+    assert openrouter_sim.connections == 0
+
+
+async def test_with_the_cloud_off_no_byte_goes_out_not_even_to_look(openrouter_sim: OpenRouterSimulator) -> None:
+    endpoint = openrouter_at(openrouter_sim.api_url, off_reason="sonar.cloud.enabled is false")
+    provider = OpenRouterProvider(endpoint, clock=SystemClock(), patience=QUICK)
+    presence = await provider.look()
+    error, _ = await failure_of(provider, request(QWEN_72B))
+    await provider.aclose()
+    assert (presence.state, presence.reason) == ("parked", "sonar.cloud.enabled is false")
+    assert isinstance(error, errors.Forbidden)
+    assert openrouter_sim.connections == 0
+
+
+async def test_without_a_key_nobody_is_asked(openrouter_sim: OpenRouterSimulator) -> None:
+    provider = OpenRouterProvider(openrouter_at(openrouter_sim.api_url, key=None), clock=SystemClock())
+    assert (await provider.look()).state == "no_key"
+    error, _ = await failure_of(provider, request(QWEN_72B))
+    assert isinstance(error, errors.Unauthorized)
+    assert "OPENROUTER_API_KEY" in error.hint
+    assert openrouter_sim.connections == 0
+
+
+async def test_an_unknown_model_comes_with_the_nearest_names(openrouter: OpenRouterProvider) -> None:
+    error, _ = await failure_of(openrouter, request("qwen/qwen-2.5-72b-instrct"))
+    assert isinstance(error, errors.ModelMissing)
+    assert f"nearest: openrouter:{QWEN_72B}" in error.hint
+
+
+async def test_the_nearest_names_are_asked_for_once_and_never_hold_up_the_failure(
+    openrouter_sim: OpenRouterSimulator, openrouter: OpenRouterProvider
+) -> None:
+    openrouter_sim.script("/models", {"status": 500, "body": "oops"})
+    for _ in range(3):
+        error, _ = await failure_of(openrouter, request("qwen/qwen-2.5-72b-instrct"))
+        assert isinstance(error, errors.ModelMissing)
+    assert len(openrouter_sim.requests_to("/api/v1/models")) == 2
+
+
+async def test_looking_checks_the_key(openrouter_sim: OpenRouterSimulator, openrouter: OpenRouterProvider) -> None:
+    assert (await openrouter.look()).state == "up"
+    openrouter_sim.account.keys[KEY].is_disabled = True
+    presence = await openrouter.look()
+    assert presence.state == "parked"
+    assert "from /home/ada/notes/.env:3 OPENROUTER_API_KEY" in presence.reason
+    await openrouter_sim.stop()
+    assert (await openrouter.look()).state == "down"
+
+
+@pytest.mark.parametrize("variant", ["A", "B", "C"])
+async def test_usage_is_read_in_every_variant(
+    variant: str, openrouter_sim: OpenRouterSimulator, openrouter: OpenRouterProvider
+) -> None:
+    openrouter_sim.script(QWEN_72B, {"usage_variant": variant, "usage": {"cost": 0.25}})
+    assert end_of(await hear(openrouter, request(QWEN_72B))).usage.cost_usd == 0.25
+
+
+async def test_a_cost_that_is_not_told_is_unknown(
+    openrouter_sim: OpenRouterSimulator, openrouter: OpenRouterProvider
+) -> None:
+    openrouter_sim.script(QWEN_72B, {"fault": "no_usage"})
+    assert end_of(await hear(openrouter, request(QWEN_72B))).usage.cost_usd is None
+
+
+@pytest.mark.parametrize("odd", ["debug_chunk", "empty_delta", "unknown_fields", "encrypted_reasoning", "bare_comment"])
+async def test_odd_events_do_not_disturb(
+    odd: str, openrouter_sim: OpenRouterSimulator, openrouter: OpenRouterProvider
+) -> None:
+    openrouter_sim.script(QWEN_72B, {"text": "Fine.", "odd": odd, "comments": 2, "thinking": "Let me see."})
+    assert text_of(await hear(openrouter, request(QWEN_72B))) == "Fine."
+
+
+@pytest.mark.parametrize("odd", ["padding", "no_details", "native_null", "unknown_fields", "nested"])
+async def test_a_whole_reply_where_a_stream_was_asked_for_is_read_all_the_same(
+    odd: str, openrouter_sim: OpenRouterSimulator, openrouter: OpenRouterProvider
+) -> None:
+    openrouter_sim.script(QWEN_72B, {"text": "Fine.", "odd": ["json_instead_of_sse", odd]})
+    events = await hear(openrouter, request(QWEN_72B))
+    assert text_of(events) == "Fine."
+    assert end_of(events).usage.cost_usd is not None
+
+
+FAILURES_INSIDE_A_200 = (
+    *("error_only", "string_code", "all_null", "choices_null", "choices_empty", "choice_error", "empty_content"),
+    *("null_content", "blank", "padding_cut", "reasoned_away", "cut_json", "refusal"),
+)
+
+
+@pytest.mark.parametrize("odd", FAILURES_INSIDE_A_200)
+async def test_a_200_that_is_a_failure_gives_no_text(
+    odd: str, openrouter_sim: OpenRouterSimulator, openrouter: OpenRouterProvider
+) -> None:
+    openrouter_sim.script(QWEN_72B, {"text": "Half an answer.", "odd": ["json_instead_of_sse", odd]})
+    await failure_of(openrouter, request(QWEN_72B))
+
+
+async def test_a_free_models_minute_is_waited_for_until_its_reset(
+    openrouter_sim: OpenRouterSimulator, openrouter: OpenRouterProvider
+) -> None:
+    openrouter_sim.account.free_per_minute = 1
+    free = "meta-llama/llama-3.3-70b-instruct:free"
+    await hear(openrouter, request(free))
+    error, _ = await failure_of(openrouter, request(free))
+    assert isinstance(error, errors.RateLimited)
+    assert error.retry_after_s is not None
+    assert 0 <= error.retry_after_s <= 60
+
+
+async def test_hanging_up_is_what_stops_the_bill(
+    openrouter_sim: OpenRouterSimulator, openrouter: OpenRouterProvider
+) -> None:
+    assert all(r.json["stream"] is True for r in openrouter_sim.requests_to(CHAT))
+    await hear(openrouter, request(QWEN_72B, schema=CITY))
+    assert [r.json["stream"] for r in openrouter_sim.requests_to(CHAT)] == [True]
