@@ -19,6 +19,7 @@ from amalfa.config.secret import EnvReference
 from amalfa.config.settings import Settings
 from amalfa.config.sources import FileRead, read_file
 from amalfa.config.trust import TrustRequest, read_approvals
+from amalfa.config.unread import find_unread_settings
 from amalfa.errors import Problem
 from amalfa.paths import Project
 
@@ -84,14 +85,15 @@ class _Examination:
         asking = Asking(self.project.root, self.sourced, endpoints, keys, surroundings, self._users_origins())
         requests = () if self.files.is_users_own else find_requests(asking, pipelines)
         approved, trust_warnings = read_approvals(self.files.trust, self.project.root)
+        origins = find_origins(self.settings, self.sourced)
         env_values = {name: found for name in sorted(names) if (found := surroundings.find(name))}
         read = (self.files.project, self.files.users, self.files.env, *pipeline_files)
         loaded = Loaded(
             settings=self.settings,
-            origins=find_origins(self.settings, self.sourced),
+            origins=origins,
             keys=keys,
             endpoints=endpoints,
-            warnings=in_order((*warnings, *trust_warnings)),
+            warnings=in_order((*warnings, *trust_warnings, *find_unread_settings(self.settings, origins))),
             fingerprint=_fingerprint(read, env_values, repr((self.layers.command.plain, sorted(approved)))),
             watched_paths=tuple(dict.fromkeys(file.path for file in (*read, self.files.trust))),
             env_values=env_values,

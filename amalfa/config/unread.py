@@ -4,7 +4,14 @@ A test keeps this list whole: every setting is read somewhere in sonar or stands
 one that stands for a group stands for all of it.
 """
 
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
+
+from amalfa.config.keypath import show_key
+from amalfa.config.loaded import leaves
+from amalfa.config.origins import DEFAULT, Origin
+from amalfa.config.settings import Settings
+from amalfa.errors import Problem
 
 UNREAD = MappingProxyType(
     {
@@ -35,3 +42,23 @@ UNREAD = MappingProxyType(
 def is_unread(key: str) -> bool:
     """Whether a documented key, or the group it belongs to, stands in the list."""
     return any(key == entry or key.startswith((f"{entry}.", f"{entry}[")) for entry in UNREAD)
+
+
+def find_unread_settings(settings: Settings, origins: Mapping[str, Origin]) -> Iterator[Problem]:
+    """A warning for each such setting that was changed: a limit that is not kept must not look as if it were."""
+    usual = dict(leaves(Settings()))
+    for path, value in leaves(settings):
+        key = show_key(path)
+        origin = origins.get(key, DEFAULT)
+        if origin != DEFAULT and value != usual.get(path) and (entry := _entry_of(key)):
+            yield origin.problem(f"{key} is checked but not acted on yet; it waits for {UNREAD[entry]}")
+
+
+def _entry_of(key: str) -> str | None:
+    """The line of the list that covers a concrete key, in which a name stands where the list has a `*`."""
+    parts = key.split(".")
+    for entry in UNREAD:
+        wanted = entry.split(".")
+        if len(parts) >= len(wanted) and all(w in ("*", p) for w, p in zip(wanted, parts, strict=False)):
+            return entry
+    return None

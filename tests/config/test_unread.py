@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from amalfa.config.fields import SettingRow, setting_rows
+from amalfa.config.load import load
 from amalfa.config.unread import UNREAD, is_unread
+from amalfa.paths import Project
 
 PACKAGE = Path(__file__).parents[2] / "amalfa"
 
@@ -57,3 +59,17 @@ def test_a_setting_that_is_read_leaves_the_list(entry: str) -> None:
     *_, owner, name = (re.sub(r"(?<!^)([A-Z])", r"_\1", part).lower() for part in entry.split(".") if part != "*")
     readers = {(one, attribute) for one, attribute in attributes() if attribute == name}
     assert not readers & {(owner, name), (owner.rstrip("s"), name)}, f"{entry} is read, so it is not unread"
+
+
+def test_whoever_sets_a_limit_that_is_not_kept_yet_is_told(tmp_path: Path) -> None:
+    config = tmp_path / "amalfa.config.json"
+    config.write_text('{"sonar": {\n"budget": {"dailyUsd": 1},\n"tasks": {"chat": {"hint": "debugging"}}}}')
+    loaded = load(Project(tmp_path, config), environ={})
+    told = {(warning.line, warning.message.partition(" ")[0]) for warning in loaded.warnings}
+    assert told == {(2, "sonar.budget.dailyUsd"), (3, "sonar.tasks.chat.hint")}
+
+
+def test_a_configuration_without_such_settings_has_no_warning(tmp_path: Path) -> None:
+    config = tmp_path / "amalfa.config.json"
+    config.write_text('{"sonar": {"model": "phi3"}}')
+    assert load(Project(tmp_path, config), environ={}).warnings == ()
