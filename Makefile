@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 Q ?= How do I switch sonar to the cloud?
 export Q
 
-.PHONY: ask test check bench clean
+.PHONY: ask test check audit bench clean
 .DEFAULT_GOAL := ask
 
 ask: $(VENV)/.ready-to-run ## asks the shipped playbooks a question: make ask Q="…"
@@ -20,6 +20,9 @@ check: $(VENV)/.ready-to-test ## format, lint, types and the import contract
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+audit: $(VENV)/.ready-to-test ## known vulnerabilities of what is installed; asks a public advisory database
+	@$(BIN)/pip-audit --local --skip-editable
 
 bench: $(VENV)/.ready-to-test ## measures against the targets of the product
 	@$(BIN)/python -m benchmarks $(BENCH)

@@ -96,12 +96,14 @@ class Passage:
 class Material:
     """What a prompt is about, unrendered, for an engine that reads no prompts (`embedded:extractive`).
 
-    `documents` are (id, text) pairs: the results to rerank, or the one text to describe.
+    `documents` are (id, text) pairs: the results to rerank, or the one text to describe. `other_words` are
+    parts of the question, each with what the notes may say instead.
     """
 
     question: str = ""
     passages: tuple[Passage, ...] = ()
     documents: tuple[tuple[str, str], ...] = ()
+    other_words: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

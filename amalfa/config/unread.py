@@ -15,7 +15,6 @@ from amalfa.errors import Problem
 
 UNREAD = MappingProxyType(
     {
-        "docs.embeddings": "the index, which will fuse vectors with words",
         "sonar.autoPull": "the model manager, when it pulls a missing model by itself",
         "sonar.routing.strategy": "the routing policy beyond local_first",
         "sonar.routing.chain": "the routing policy: explicit order",

@@ -1,26 +1,12 @@
 """The provider that needs no model: it answers from the material itself, and says that it only extracts."""
 
-import json
-from collections.abc import AsyncGenerator, Iterable, Mapping
-from typing import Final
+from collections.abc import AsyncGenerator
 
 import anyio.to_thread
 
-from amalfa.calls import EXTRACTIVE, Material, Prompt, Tier, Usage
+from amalfa.calls import EXTRACTIVE, Tier, Usage
 from amalfa.clock import Clock
-from amalfa.errors import ModelRefused
-from amalfa.providers.embedded.analyze import analyze
-from amalfa.providers.embedded.answer import answer
-from amalfa.providers.embedded.metadata import describe
-from amalfa.providers.embedded.rerank import rank
-from amalfa.providers.embedded.research import next_step
-from amalfa.providers.embedded.snippet import find_snippet
 from amalfa.providers.provider import Event, Finished, Host, Presence, Request, TextDelta
-
-CHARACTERS_PER_TOKEN = 4
-"""What a cap on tokens is taken to mean for text that no tokenizer cuts."""
-
-_WRITES_PROSE: Final = frozenset({"synthesize", "research", "chat"})
 
 
 class ExtractiveProvider:
@@ -61,36 +47,7 @@ class ExtractiveProvider:
         """Nothing is open."""
 
     def _reply(self, request: Request) -> list[str]:
-        prompt = request.prompt
-        if prompt.schema is None and request.task in _WRITES_PROSE:
-            return list(answer(prompt.material, max_chars=prompt.max_tokens * CHARACTERS_PER_TOKEN))
-        return [json.dumps(self._value(request.task, prompt), ensure_ascii=False)]
+        # Its patterns take 55 ms to compile, which a starting daemon leaves for later.
+        from amalfa.providers.embedded.work import reply_to
 
-    def _value(self, task: str, prompt: Prompt) -> Mapping[str, object]:
-        material = prompt.material
-        match task:
-            case "analyze":
-                return analyze(material.question, self._clock.now().astimezone().date())
-            case "metadata":
-                return describe(_with_text(material))
-            case "snippet":
-                return find_snippet(_with_text(material))
-            case "rerank":
-                return rank(material)
-            case "research":
-                return next_step(material)
-            case _:
-                raise ModelRefused(
-                    f"The embedded engine has no model, so it cannot do {task} into a schema.",
-                    hint="start Ollama, or enable the cloud in amalfa.config.json",
-                )
-
-
-def _with_text(material: Material) -> Material:
-    if not any(_has_words(text) for _, text in material.documents[:1]):
-        raise ModelRefused("The text is empty, so there is nothing to describe or quote.")
-    return material
-
-
-def _has_words(text: Iterable[str]) -> bool:
-    return any(not character.isspace() for character in text)
+        return reply_to(request, self._clock.now().astimezone().date())

@@ -1,0 +1,63 @@
+"""The options of every command that asks a model: which one, on which side, for how long."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from amalfa.errors import UsageProblem
+
+GRACE_S = 2.0
+"""What sonar gets beyond the caller's limit, so that its own word on the time-out arrives first."""
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+def call_options(function: _Function) -> _Function:
+    """Add `-m`, `--local`, `--cloud` and `--timeout` to a command; they reach it as `wishes` through `wishes_of`."""
+    for option in (
+        click.option(
+            "--timeout",
+            type=click.FloatRange(0, 3600, min_open=True),
+            metavar="SECONDS",
+            help="Give up after this long.",
+        ),
+        click.option("--cloud", is_flag=True, help="Only models in the cloud, as far as the rules allow."),
+        click.option("--local", is_flag=True, help="Only models on this machine."),
+        click.option(
+            "-m", "--model", metavar="MODEL", shell_complete=_models, help="Ask this model, e.g. ollama:qwen2.5:1.5b."
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+def _models(context: click.Context, parameter: click.Parameter, typed: str) -> "list[CompletionItem]":
+    from amalfa.cli.completing import models  # loaded by a shell that completes, and by nothing else
+
+    return models(context, typed)
+
+
+class Wishes:
+    """What the caller would like of the call, as sonar's routes take it."""
+
+    def __init__(self, flags: Mapping[str, Any]) -> None:
+        if flags["local"] and flags["cloud"]:
+            raise UsageProblem("--local and --cloud exclude each other.", hint="give one of them, or neither")
+        self.model: str | None = flags["model"]
+        self.prefer = "local" if flags["local"] else "cloud" if flags["cloud"] else None
+        self.timeout_s: float | None = flags["timeout"]
+
+    def fields(self) -> dict[str, object]:
+        """The fields of the request body; what was not asked for is left out."""
+        timeout_ms = None if self.timeout_s is None else max(1, round(self.timeout_s * 1000))
+        wishes = {"model": self.model, "prefer": self.prefer, "timeoutMs": timeout_ms}
+        return {name: value for name, value in wishes.items() if value is not None}
+
+    @property
+    def patience_s(self) -> float | None:
+        """How long the client itself waits; None = as long as sonar shows life."""
+        return None if self.timeout_s is None else self.timeout_s + GRACE_S

@@ -1,0 +1,34 @@
+"""`amalfa completion`: the script that lets a shell complete amalfa's words."""
+
+import click
+
+from amalfa.cli.invocation import current
+from amalfa.cli.lazy import command
+from amalfa.cli.program import COMPLETION_VARIABLE
+
+EXAMPLES = """
+amalfa completion bash > ~/.local/share/bash-completion/completions/amalfa
+amalfa completion zsh > "${fpath[1]}/_amalfa"
+amalfa completion fish > ~/.config/fish/completions/amalfa.fish
+"""
+
+
+@command("completion", examples=EXAMPLES)
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print the completion script of a shell, to be kept where that shell looks for it.
+
+    Models are completed as well while sonar runs; nothing is started for it.
+    """
+    script = script_of(shell)
+    current().show({"shell": shell, "script": script}, script)
+
+
+def script_of(shell: str) -> str:
+    """The script, made by click without asking which shell version is installed."""
+    from click.shell_completion import get_completion_class
+
+    kind = get_completion_class(shell)
+    assert kind is not None, shell  # noqa: S101  # click ships the three shells of the choice above
+    making = kind(click.Command("amalfa"), {}, "amalfa", COMPLETION_VARIABLE)
+    return making.source_template % making.source_vars()

@@ -1,0 +1,68 @@
+"""The commands there are: where each one lives, what it does in one line, and under which heading help shows it."""
+
+from collections.abc import Mapping
+
+Entry = tuple[str, str]
+"""Where the command is ("module:attribute") and its one-line help."""
+
+Contents = Mapping[str, Mapping[str, Entry]]
+"""Heading → command → entry, in the order of the help page."""
+
+_HERE = "amalfa.cli.commands"
+
+TOP: Contents = {
+    "Questions": {
+        "ask": (f"{_HERE}.ask:ask", "Answer a question from the notes, with citations."),
+        "search": (f"{_HERE}.notes:search", "Find passages in the notes, without a model."),
+    },
+    "Tasks": {
+        "analyze": (f"{_HERE}.tasks:analyze", "Tell what a query is after."),
+        "metadata": (f"{_HERE}.tasks:metadata", "Describe a note: title, summary, keywords, kind."),
+        "snippet": (f"{_HERE}.tasks:snippet", "Find the lines of a file that answer a query."),
+        "synthesize": (f"{_HERE}.tasks:synthesize", "Answer a question from the files given."),
+    },
+    "Sonar": {
+        "sonar": (f"{_HERE}.sonar:sonar", "Start, stop and watch the daemon; chat with it."),
+        "index": (f"{_HERE}.notes:index", "Look at the notes index or build it anew."),
+    },
+    "Set-up": {
+        "init": (f"{_HERE}.setup:init", "Write a commented configuration into this folder."),
+        "config": (f"{_HERE}.configuration:config", "Show, check and edit the configuration."),
+        "trust": (f"{_HERE}.trust:trust", "Approve what this project's configuration asks for."),
+        "doctor": (f"{_HERE}.doctor:doctor", "Check the whole set-up and say how to mend it."),
+        "completion": (f"{_HERE}.completion:completion", "Print the completion script of a shell."),
+    },
+}
+
+SONAR: Contents = {
+    "Life": {
+        "start": (f"{_HERE}.sonar:start", "Start sonar in the background."),
+        "stop": (f"{_HERE}.sonar:stop", "Stop sonar; running calls are finished first."),
+        "restart": (f"{_HERE}.sonar:restart", "Stop sonar and start it anew."),
+        "run": (f"{_HERE}.sonar:run", "Run sonar in the foreground."),
+    },
+    "Watching": {
+        "status": (f"{_HERE}.sonar:status", "Say whether sonar runs, and how it is."),
+        "reload": (f"{_HERE}.sonar:reload", "Read the configuration again, now."),
+        "logs": (f"{_HERE}.sonar:logs", "Print the last lines of sonar's log."),
+    },
+    "Talking": {"chat": (f"{_HERE}.chat:chat", "Talk with the notes; `/help` lists what can be typed.")},
+}
+
+INDEX: Contents = {
+    "Commands": {
+        "status": (f"{_HERE}.notes:index_status", "Say what is indexed, and what was skipped."),
+        "rebuild": (f"{_HERE}.notes:index_rebuild", "Read all notes again."),
+    },
+}
+
+CONFIG: Contents = {
+    "Commands": {
+        "show": (f"{_HERE}.configuration:show", "Print the configuration in force."),
+        "check": (f"{_HERE}.configuration:check", "List every problem of the configuration; needs no daemon."),
+        "get": (f"{_HERE}.configuration:get", "Print one value."),
+        "set": (f"{_HERE}.configuration:set_value", "Change one value in the file, keeping the rest of it."),
+        "path": (f"{_HERE}.configuration:path", "Print where the configuration file is."),
+        "schema": (f"{_HERE}.configuration:schema", "Print the JSON Schema of the configuration."),
+    },
+}

@@ -1,0 +1,132 @@
+"""Looks a question's units up in the index: which name notes, how rare each is, what else may stand for it."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import apsw
+
+from amalfa.knowledge.naming import Named, find_names
+from amalfa.knowledge.question import Kind, Question, Unit
+from amalfa.knowledge.synonyms import Expression, Thesaurus
+from amalfa.knowledge.words import Tokenize
+from amalfa.store.rows import fetch
+
+COUNT_LIMIT = 2_000
+
+LIGHT_WEIGHT = 0.3
+LEAST_WEIGHT = 1.2
+MOST_WEIGHT = 4.0
+MOST_NAME_WEIGHT = 8.0
+UNUSED_WEIGHT = 1.5
+"""For a word the notes never use. Rarity would give it the most, but a question in other words has such words too."""
+
+
+@dataclass(frozen=True)
+class Sought:
+    """A unit of the question as this index knows it.
+
+    `count` is in how many passages it stands as written; `same` are other names of the same note, as good
+    as the unit itself; `similar` are synonyms, nearly as good; `notes` are the notes it names. `parts` are
+    the two words of a compound.
+    """
+
+    unit: Unit
+    count: int
+    weight: float
+    same: tuple[Expression, ...] = ()
+    similar: tuple[Expression, ...] = ()
+    notes: frozenset[int] = frozenset()
+    parts: tuple["Sought", ...] = ()
+
+    @property
+    def expression(self) -> Expression:
+        return Expression(self.unit.text, self.unit.tokens)
+
+    @cached_property
+    def is_named(self) -> bool:
+        """Whether it names what the question is about."""
+        return self.unit.is_anchor
+
+    @cached_property
+    def is_asked(self) -> bool:
+        """Whether it carries what is asked about that."""
+        return not self.unit.is_anchor and not self.unit.is_light
+
+    @cached_property
+    def spellings(self) -> tuple[str, ...]:
+        """The unit and what is as good, each as words with spaces around, ready for searching."""
+        return tuple(_spaced(one.tokens) for one in (self.expression, *self.same) if one.tokens)
+
+    @cached_property
+    def similar_words(self) -> frozenset[str]:
+        return frozenset(one.tokens[0] for one in self.similar if len(one.tokens) == 1)
+
+    @cached_property
+    def similar_phrases(self) -> tuple[str, ...]:
+        return tuple(_spaced(one.tokens) for one in self.similar if len(one.tokens) > 1)
+
+
+def _spaced(tokens: Sequence[str]) -> str:
+    return f" {' '.join(tokens)} "
+
+
+def look_up(
+    connection: apsw.Connection, question: Question, tokenize: Tokenize, thesaurus: Thesaurus
+) -> tuple[Sought, ...]:
+    """The units of a question with what the index knows of each, in the order of the question."""
+    naming = find_names(connection, question, tokenize, thesaurus)
+    known = _Known(connection, thesaurus, max(1, _total(connection)))
+    return tuple(known.sought(unit, naming.named.get(unit), naming.parts.get(unit, ())) for unit in naming.units)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    connection: apsw.Connection
+    thesaurus: Thesaurus
+    total: int
+
+    def sought(self, unit: Unit, named: Named | None, parts: Sequence[Unit]) -> Sought:
+        count = _count(self.connection, unit)
+        similar = self.thesaurus.others(unit.tokens) if unit.kind is Kind.WORD else ()
+        return Sought(
+            unit=unit,
+            count=count,
+            weight=_weight(unit, count, self.total),
+            same=named.others if named else (),
+            similar=similar,
+            notes=named.notes if named else frozenset(),
+            parts=tuple(self.sought(part, None, ()) for part in parts),
+        )
+
+
+def _weight(unit: Unit, count: int, total: int) -> float:
+    if unit.is_light:
+        return LIGHT_WEIGHT
+    if count == 0 and not unit.is_anchor:
+        return UNUSED_WEIGHT
+    rarity = math.log(1 + total / (count + 1))
+    return max(LEAST_WEIGHT, min(rarity, MOST_NAME_WEIGHT if unit.is_anchor else MOST_WEIGHT))
+
+
+def _count(connection: apsw.Connection, unit: Unit) -> int:
+    """In how many passages a unit stands as written, as far as that matters."""
+    if len(unit.tokens) == 1 and unit.kind is not Kind.UNSPACED:
+        rows = fetch(connection, "SELECT doc FROM vocabulary WHERE term = ?", unit.tokens)
+        return int(rows[0][0]) if rows else 0
+    query = match_expression(Expression(unit.text, unit.tokens), unit.kind)
+    select = "SELECT count(*) FROM (SELECT 1 FROM words WHERE words MATCH ? LIMIT ?)"
+    return int(fetch(connection, select, (query, COUNT_LIMIT))[0][0])
+
+
+def match_expression(expression: Expression, kind: Kind = Kind.WORD) -> str:
+    """The full-text query for one expression."""
+    if kind is Kind.UNSPACED:
+        pairs = [f'"{pair}"{"*" if len(pair) == 1 else ""}' for pair in expression.tokens]
+        return "pairs : (" + " OR ".join(pairs) + ")"
+    return '"' + expression.text.replace('"', " ") + '"'
+
+
+def _total(connection: apsw.Connection) -> int:
+    return int(fetch(connection, "SELECT count(*) FROM passage")[0][0])

@@ -1,0 +1,133 @@
+"""Tells which notes changed on disk, as it happens. Reads no note and touches no index.
+
+Events come from the system where it has them. Beside that a slow look at all directories runs, because events do not
+cover network and overlay file systems, folders that are removed and made again, or what lies beyond the system's
+limit on watches.
+"""
+
+import logging
+import os
+import time
+from collections.abc import AsyncIterator, Iterable
+from pathlib import Path
+
+import anyio
+import anyio.to_thread
+
+from amalfa.knowledge.sources import Found, Sources, is_note_path, scan, watched_folders
+
+log = logging.getLogger("amalfa.knowledge")
+
+STEP_MS = 100
+"""Events that follow one another faster than this come together: an editor's save is several of them."""
+
+WAKE_MS = 400
+"""The watching thread cannot be interrupted, so this is also how long a cancelled watch takes to end."""
+
+LOOK_EVERY_S = 30.0
+LOOK_WITHOUT_EVENTS_S = 3.0
+RECENT_S = 60.0
+"""Notes changed this shortly before the watch began are told first: whoever indexed them may just have missed it."""
+
+
+async def changed_notes(
+    sources: Sources, *, look_every_s: float = LOOK_EVERY_S, look_without_events_s: float = LOOK_WITHOUT_EVENTS_S
+) -> AsyncIterator[tuple[str, ...]]:
+    """Paths of notes that were written, made, renamed or removed, as it happens; never ends by itself.
+
+    A path may come although its text is the same, and one change may come twice. Where the system cannot
+    watch the folders it says so in the log, and directories are looked at every few seconds instead.
+    """
+    looker = _Looker(sources)
+    recent = await anyio.to_thread.run_sync(looker.recent)
+    if recent:
+        yield recent
+    while True:
+        async for paths in _events(looker, look_every_s):
+            yield paths
+        await anyio.sleep(look_without_events_s)
+        changed = await anyio.to_thread.run_sync(looker.look)
+        if changed:
+            yield changed
+
+
+class _Looker:
+    """Compares directories with how they were at the last look. Blocks; call it in a thread."""
+
+    def __init__(self, sources: Sources) -> None:
+        self.sources = sources
+        self.may_watch = True
+        self._root = str(sources.files().root)
+        self._seen: dict[str, int] = {}
+        self._folders: dict[Path, int] = {}
+
+    def recent(self) -> tuple[str, ...]:
+        """Take the first look; the notes that were changed just now."""
+        self._seen, since_ns = {}, time.time_ns() - int(RECENT_S * 1e9)
+        recent: list[str] = []
+        for note in _notes(self.sources):
+            self._seen[note.path] = _mark(note)
+            if note.mtime_ns >= since_ns:
+                recent.append(note.path)
+        return tuple(recent)
+
+    def look(self) -> tuple[str, ...]:
+        """The notes that differ from the last look."""
+        now = {note.path: _mark(note) for note in _notes(self.sources)}
+        changed = tuple(path for path in {**self._seen, **now} if self._seen.get(path) != now.get(path))
+        self._seen = now
+        return changed
+
+    def folders(self) -> tuple[Path, ...]:
+        """The folders to watch, remembered for `has_moved`."""
+        self._folders = {folder: folder.stat().st_ino for folder in watched_folders(self.sources)}
+        return tuple(self._folders)
+
+    def has_moved(self) -> bool:
+        """Whether a watched folder was removed, replaced or joined by another, so that events would stay away."""
+        try:
+            return self._folders != {folder: folder.stat().st_ino for folder in watched_folders(self.sources)}
+        except OSError:
+            return True
+
+    def notes_among(self, raw: Iterable[str]) -> tuple[tuple[str, ...], bool]:
+        """The notes among the paths of events, and whether a folder is among them, which may stand for many notes."""
+        paths = [os.path.relpath(full, self._root) for full in raw]
+        notes = tuple(dict.fromkeys(path for path in paths if is_note_path(self.sources, path)))
+        return notes, any("." not in Path(path).name for path in paths if path not in notes)
+
+
+def _notes(sources: Sources) -> Iterable[Found]:
+    return (entry for entry in scan(sources) if isinstance(entry, Found))
+
+
+def _mark(note: Found) -> int:
+    # One number for each note, because all of them stay in memory as long as the watch runs.
+    return hash((note.size, note.mtime_ns, note.inode))
+
+
+async def _events(looker: _Looker, look_every_s: float) -> AsyncIterator[tuple[str, ...]]:
+    """Changes by events and by looks; ends when events cannot come, or not from these folders any more."""
+    folders = await anyio.to_thread.run_sync(looker.folders) if looker.may_watch else ()
+    if not folders:
+        return
+    from watchfiles import awatch
+
+    looked_at = anyio.current_time()
+    try:
+        async for batch in awatch(
+            *folders, watch_filter=None, step=STEP_MS, rust_timeout=WAKE_MS, yield_on_timeout=True
+        ):
+            notes, has_folder = looker.notes_among(path for _, path in batch)
+            if notes:
+                yield notes
+            if not has_folder and anyio.current_time() - looked_at < look_every_s:
+                continue
+            looked_at = anyio.current_time()
+            if changed := await anyio.to_thread.run_sync(looker.look):
+                yield changed
+            if await anyio.to_thread.run_sync(looker.has_moved):
+                return
+    except (OSError, RuntimeError) as error:
+        looker.may_watch = False
+        log.warning("the system cannot watch the notes, so they are looked at every few seconds: %s", error)

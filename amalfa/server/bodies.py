@@ -1,0 +1,180 @@
+"""The JSON that goes in and out, as types: they validate requests, shape replies and make the OpenAPI page."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from amalfa.calls import PrivacyClass, Route, Tier, Usage, Wish
+from amalfa.tasks.ask import AskInput, AskOutput
+from amalfa.tasks.desk import Terms
+from amalfa.tasks.task import QUERY_MAX_CHARACTERS
+
+TIMEOUT_MAX_MS = 3_600_000
+
+
+class Body(BaseModel):
+    """A request: unknown fields are errors, so that a misspelt limit is never silently ignored."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, defer_build=True)
+
+
+class Shown(BaseModel):
+    """A part of a reply, read from the attributes of what sonar uses inside."""
+
+    model_config = ConfigDict(from_attributes=True, frozen=True, defer_build=True)
+
+
+class CamelShown(Shown):
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
+
+
+class CallBody(Body):
+    """How to do a call. Each field narrows what the configuration allows and never widens it."""
+
+    model: str | None = Field(default=None, min_length=1, max_length=300)
+    prefer: Literal["local", "cloud"] | None = None
+    privacy: PrivacyClass = PrivacyClass.CLOUD_OK
+    timeoutMs: int | None = Field(default=None, ge=1, le=TIMEOUT_MAX_MS)
+    stream: bool = False
+
+    def terms(self, request_id: str) -> Terms:
+        timeout_s = self.timeoutMs / 1000 if self.timeoutMs else None
+        return Terms(request_id, Wish(self.model, self.prefer), self.privacy, timeout_s)
+
+
+class TaskBody(CallBody):
+    """`input` is validated by the task itself."""
+
+    input: dict[str, object]
+
+
+class AskBody(CallBody, AskInput):
+    """A question with its terms. `contextOnly` returns the passages and asks no model."""
+
+    contextOnly: bool = False
+
+    def question_input(self) -> AskInput:
+        return AskInput.model_construct(**{name: getattr(self, name) for name in AskInput.model_fields})
+
+
+class SearchBody(Body):
+    query: str = Field(min_length=1, max_length=QUERY_MAX_CHARACTERS)
+    k: int = Field(default=10, ge=1, le=100)
+    within: list[str] = Field(default=[], max_length=50)
+
+
+class ShutdownBody(Body):
+    """`ifIdle` refuses (409) while calls are running."""
+
+    ifIdle: bool = False
+
+
+class JudgedShown(CamelShown):
+    model: str
+    verdict: str
+    code: str
+    detail: str
+
+
+class AttemptShown(CamelShown):
+    model: str
+    outcome: str
+    ms: int
+    tokens_in: int | None
+    tokens_out: int | None
+    cost_usd: float | None
+    error: str
+
+
+class LeftShown(CamelShown):
+    """What left this machine: to which models, how many tokens, which notes."""
+
+    to: list[str]
+    tokens: int
+    notes: list[str]
+
+
+class RouteShown(CamelShown):
+    """Why this model, why not each other one, and what left the machine; null when nothing did."""
+
+    model: str
+    provider: str
+    tier: Tier
+    task: str
+    strategy: str
+    reason: str
+    candidates: list[JudgedShown]
+    attempts: list[AttemptShown]
+    cache: str
+    repairs: list[str]
+    left_machine: LeftShown | None
+    generation: int
+    request_id: str
+
+
+class UsageShown(Shown):
+    """`cost_usd` null means unknown, never free."""
+
+    tokens_in: int | None
+    tokens_out: int | None
+    cost_usd: float | None
+    ms: int
+
+
+class AskShown(AskOutput):
+    """The reply to a question. `model` and `tier` are null when no model was asked."""
+
+    model: str | None
+    tier: Tier | None
+    route: RouteShown
+    usage: UsageShown
+
+
+class TaskShown(BaseModel):
+    output: dict[str, object]
+    route: RouteShown
+    usage: UsageShown
+
+
+class ProblemShown(Shown):
+    path: str
+    line: int | None
+    message: str
+
+
+class ErrorDetail(BaseModel):
+    code: str
+    message: str
+    hint: str
+    problems: list[ProblemShown] | None = None
+    route: RouteShown | None = None
+
+
+class ErrorShown(BaseModel):
+    error: ErrorDetail
+
+
+class ReloadShown(BaseModel):
+    generation: int
+    problems: list[ProblemShown]
+
+
+class StoppingShown(BaseModel):
+    stopping: bool
+
+
+class HealthShown(BaseModel):
+    ok: bool
+    pid: int
+    version: str
+    protocol: int
+    nonce: str
+
+
+def route_json(route: Route) -> dict[str, object]:
+    return RouteShown.model_validate(route).model_dump(mode="json", by_alias=True)
+
+
+def usage_json(usage: Usage) -> dict[str, object]:
+    return UsageShown.model_validate(usage).model_dump(mode="json")

@@ -1,0 +1,99 @@
+"""The status object: what `sonar status --json` and `GET /sonar/status` say."""
+
+from typing import Literal
+
+from pydantic import BaseModel
+
+from amalfa.server.bodies import ProblemShown
+
+
+class ConfigStatus(BaseModel):
+    """The configuration in force. `problems` are those of the file as it is now, when it was not taken over."""
+
+    path: str
+    generation: int
+    loaded_at: str
+    problems: list[ProblemShown]
+    warnings: list[ProblemShown] = []
+
+
+class InferenceStatus(BaseModel):
+    """What a question asked now would be answered with, and why."""
+
+    mode: Literal["embedded", "local", "replace", "tiered"]
+    model: str
+    tier: str
+    reason: str
+
+
+class HostStatus(BaseModel):
+    url: str
+    state: str
+    loaded: list[str]
+    reason: str | None = None
+
+
+class ProviderStatus(BaseModel):
+    name: str
+    type: str
+    state: str
+    reason: str | None = None
+    hosts: list[HostStatus]
+
+
+class IndexStatus(BaseModel):
+    """`stale` counts notes that changed and are not yet re-read; `updated_at` is null before the first pass."""
+
+    notes: int
+    passages: int
+    updated_at: str | None
+    stale: int
+
+
+class SkippedNote(BaseModel):
+    path: str
+    reason: str
+
+
+class IndexReport(IndexStatus):
+    skipped: list[SkippedNote]
+    indexing: bool
+
+
+class JobStatus(BaseModel):
+    queued: int
+    running: int
+    failed: int
+
+
+class QueueStatus(BaseModel):
+    interactive: int
+    background: int
+
+
+class UsageToday(BaseModel):
+    """Since midnight UTC. `unknown_costs` counts attempts whose price nobody told."""
+
+    calls: int
+    cost_usd: float
+    unknown_costs: int
+
+
+class Status(BaseModel):
+    running: Literal[True] = True
+    healthy: bool
+    pid: int
+    version: str
+    protocol: int
+    uptime_s: float
+    socket: str
+    root: str
+    config: ConfigStatus
+    inference: InferenceStatus
+    providers: list[ProviderStatus]
+    index: IndexStatus
+    jobs: JobStatus
+    queue: QueueStatus
+    usage_today: UsageToday
+    http: str | None
+    notices: list[str]
