@@ -14,6 +14,7 @@ import anyio.to_thread
 from anyio.abc import TaskGroup
 
 from amalfa.config.loaded import Loaded
+from amalfa.config.restart import changed_for_restart
 from amalfa.daemon.generation import Generation
 from amalfa.errors import InvalidConfig, Problem
 from amalfa.server.engine import Reloaded
@@ -38,12 +39,18 @@ class Generations:
         self._turn = anyio.Lock()
         self.problems: tuple[Problem, ...] = ()
         self.current = build(1, first)
+        self._at_start = first.settings
         self._draining: set[Generation] = set()
         self._seen = signature(first.watched_paths)
 
     @property
     def running_calls(self) -> int:
         return sum(generation.running_calls for generation in (self.current, *self._draining))
+
+    @property
+    def waiting_for_restart(self) -> tuple[str, ...]:
+        """The settings whose new values a running process cannot take over."""
+        return changed_for_restart(self._at_start, self.current.loaded.settings)
 
     @asynccontextmanager
     async def lease(self) -> AsyncIterator[Desk]:

@@ -8,6 +8,7 @@ from amalfa.calls import Call, Material, PrivacyClass, Prompt, Wish
 from amalfa.daemon.generation import Generation, Lasting
 from amalfa.daemon.notes import NoteKeeper
 from amalfa.daemon.reload import Generations
+from amalfa.daemon.state import read_state
 from amalfa.errors import Problem
 from amalfa.paths import Places, Project
 from amalfa.providers.provider import Host, Provider
@@ -47,9 +48,9 @@ class StatusReporter:
             version=__version__,
             protocol=PROTOCOL,
             uptime_s=round(self._lasting.clock.monotonic_s() - self._started_s, 1),
-            socket=str(self._places.socket),
+            socket=self._socket(),
             root=str(self._project.root),
-            config=self._config(current, generations.problems),
+            config=self._config(generations),
             inference=await self._inference(current),
             providers=[self._provider(name, provider) for name, provider in current.providers.items()],
             index=await self._index(),
@@ -60,13 +61,23 @@ class StatusReporter:
             notices=notices,
         )
 
-    def _config(self, current: Generation, problems: tuple[Problem, ...]) -> ConfigStatus:
+    def _socket(self) -> str:
+        """Where sonar really listens; that it may be another than the usual place only the state file knows."""
+        state = read_state(self._places.state)
+        return state.socket if state else str(self._places.socket)
+
+    def _config(self, generations: Generations) -> ConfigStatus:
+        current, path = generations.current, str(self._project.config)
+        waiting = [
+            Problem(path, None, f"{key} is in force after `amalfa sonar restart`")
+            for key in generations.waiting_for_restart
+        ]
         return ConfigStatus(
-            path=str(self._project.config),
+            path=path,
             generation=current.number,
             loaded_at=current.loaded_at.isoformat(timespec="seconds"),
-            problems=[ProblemShown.model_validate(problem) for problem in problems],
-            warnings=[ProblemShown.model_validate(warning) for warning in current.loaded.warnings],
+            problems=[ProblemShown.model_validate(problem) for problem in generations.problems],
+            warnings=[ProblemShown.model_validate(warning) for warning in (*current.loaded.warnings, *waiting)],
         )
 
     async def _inference(self, current: Generation) -> InferenceStatus:

@@ -8,6 +8,7 @@ from pathlib import Path
 import anyio
 import pytest
 
+from amalfa.config.settings import Settings
 from amalfa.daemon.reload import Generations
 from amalfa.errors import InvalidConfig, Problem, UntrustedConfig
 
@@ -18,6 +19,7 @@ PROBLEM = Problem("amalfa.config.json", 3, "not a number")
 class FakeLoaded:
     fingerprint: str
     watched_paths: tuple[Path, ...] = ()
+    settings: Settings = field(default_factory=Settings)
 
 
 @dataclass(eq=False)
@@ -135,6 +137,17 @@ async def test_a_bad_save_is_read_once_not_at_every_call(tmp_path: Path) -> None
             async with generations.lease() as desk:
                 assert desk.number == 1
         assert house.loads == 1
+
+
+async def test_a_setting_that_needs_a_restart_says_so_until_it_is_put_back() -> None:
+    moved = Settings.model_validate({"sonar": {"http": {"port": 4000}}})
+    async with housed() as (house, generations):
+        house.next = FakeLoaded("two", settings=moved)
+        await generations.reload()
+        assert generations.waiting_for_restart == ("sonar.http.port",)
+        house.next = FakeLoaded("three")
+        await generations.reload()
+        assert generations.waiting_for_restart == ()
 
 
 async def test_a_new_file_to_watch_is_watched_from_then_on(tmp_path: Path) -> None:

@@ -251,3 +251,16 @@ def test_a_key_set_after_the_start_works_and_shows_nowhere(home: Home, cloud: In
 def _tier_of_an_answer(home: Home) -> Any:
     asked = home.cli(*ASK, "--json")
     return json.loads(asked.stdout).get("data", {}).get("tier")
+
+
+def test_a_setting_that_needs_a_restart_says_so(home: Home) -> None:
+    """Row 47."""
+    home.start()
+    home.write_config({"sonar": {"http": {"port": 4000}}})
+    home.cli("sonar", "reload")
+    warnings = [warning["message"] for warning in home.json("sonar", "status")["config"]["warnings"]]
+    assert "sonar.http.port is in force after `amalfa sonar restart`" in warnings
+    home.write_config({"sonar": {"http": {"port": 4000}}, "docs": {"exclude": ["x"]}})
+    home.cli("sonar", "restart")
+    warnings = [warning["message"] for warning in home.json("sonar", "status")["config"]["warnings"]]
+    assert not [message for message in warnings if "restart" in message]
