@@ -4,6 +4,11 @@ import os
 import socket
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# The same examples in every run, and no clock on any of them: a busy machine must not fail a true property.
+settings.register_profile("house", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("house")
 
 SCRUBBED_PREFIXES = ("AMALFA_", "OPENROUTER_", "OPENAI_", "ANTHROPIC_", "OLLAMA_", "LOCAL_MODEL_", "LLM_", "XDG_")
 SCRUBBED_NAMES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "NO_COLOR", "FORCE_COLOR", "LISTEN_FDS")

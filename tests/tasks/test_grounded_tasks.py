@@ -115,7 +115,7 @@ async def test_a_follow_up_is_searched_with_the_question_before_it() -> None:
 async def test_piped_text_is_evidence_and_can_be_cited() -> None:
     office = Office()
     office.will_say("The build failed at link time [1].")
-    given = AskInput(question="Why is it red?", context="log\nThe build failed at link time.\n")
+    given = AskInput(question="Why is it red?", context="The log begins.\nThe build failed at link time.\n")
     output = (await ask(given, office.desk, TERMS, Listener())).output
     assert (output.citations[0].path, output.citations[0].start_line) == ("stdin", 2)
 
