@@ -199,5 +199,14 @@ class Library:
             return []
 
     def privacy_of(self, path: str, text: str) -> PrivacyClass:
-        is_kept_here = self._is_local_only(path) or is_private(text.splitlines())
-        return PrivacyClass.LOCAL_ONLY if is_kept_here else PrivacyClass.CLOUD_OK
+        stays_here = self._stays_here(path) or is_private(text.splitlines())
+        return PrivacyClass.LOCAL_ONLY if stays_here else PrivacyClass.CLOUD_OK
+
+    def _stays_here(self, path: str) -> bool:
+        """Whether a rule keeps the note local, by the name it has or by the place a link leads to."""
+        if not path:
+            return False
+        try:
+            return self._is_local_only(path) or self._is_local_only(self._index.files.name(path))
+        except Unreadable:
+            return True  # it is being replaced at this moment, so nothing else is known of it

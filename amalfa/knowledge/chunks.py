@@ -116,8 +116,11 @@ def _stretches(block: Block, lines: Sequence[str], sizes: Sequence[int]) -> Iter
     overlong = [line for line in range(block.start, end) if sizes[line] > MAX_LINE_CHARACTERS]
     borders = sorted({block.start, *cuts, *overlong, *(line + 1 for line in overlong), end})
     for start, stop in pairwise(borders):
-        if start not in overlong:
-            yield start, stop
+        if start in overlong:
+            continue
+        is_too_long = not block.is_code and sum(sizes[start:stop]) > LONGEST
+        seams = [line for line in block.seams if start < line < stop] if is_too_long else []
+        yield from pairwise([start, *seams, stop])
 
 
 def _trimmed(start: int, end: int, lines: Sequence[str]) -> tuple[int, int] | None:

@@ -25,6 +25,10 @@ class Unreadable(Exception):
         self.reason = reason
 
 
+class Absent(Unreadable):
+    """There is no file at this path: nothing, or a folder. Nobody needs to be told that it was left out."""
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
     """One file as read in one go. `lines` are without their ends; line n of the file is `lines[n - 1]`.
@@ -87,6 +91,21 @@ class NoteFiles:
         except (OSError, ValueError):
             return None
 
+    def name(self, path: str) -> str:
+        """The one name of the place a path leads to: where it really is, counted from the root. Raises Unreadable."""
+        return os.path.relpath(self.resolved(path), self.root)
+
+    def resolved(self, path: str) -> str:
+        """The full path behind all links, whether anything is there or not. Raises Unreadable."""
+        if not path:
+            raise Unreadable("its name is not a path")
+        try:
+            return os.path.realpath(self.root / path)
+        except ValueError as error:
+            raise Unreadable("its name is not a path") from error
+        except OSError as error:  # a link that became something else while it was followed
+            raise Unreadable(_reason(error)) from error
+
     def allowed_base(self, real: str) -> str | None:
         """The allowed folder that holds a resolved path; None = it is outside of all."""
         for base in self._allowed:
@@ -95,16 +114,25 @@ class NoteFiles:
         return None
 
     def _open(self, path: str) -> int:
-        if not path or "\0" in path:
-            raise Unreadable("its name is not a path")
-        real = os.path.realpath(self.root / path)
+        real = self.resolved(path)
         base = self.allowed_base(real)
         if base is None:
             raise Unreadable("it lies outside the allowed folders")
         try:
             return _open_below(base, os.path.relpath(real, base).split("/"))
+        except FileNotFoundError as error:
+            raise Absent("it does not exist") from error
         except OSError as error:
             raise Unreadable(_reason(error)) from error
+
+
+def is_text(name: str) -> bool:
+    """Whether a name can be written down; the names of some files on disk are no UTF-8."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _open_below(base: str, names: list[str]) -> int:
@@ -123,6 +151,8 @@ def _open_below(base: str, names: list[str]) -> int:
 
 
 def _check_kind(found: os.stat_result) -> None:
+    if stat.S_ISDIR(found.st_mode):
+        raise Absent("it is not a regular file")
     if not stat.S_ISREG(found.st_mode):
         raise Unreadable("it is not a regular file")
     if found.st_nlink > 1:
@@ -155,8 +185,6 @@ def _lines(data: bytes) -> tuple[str, ...]:
 
 
 def _reason(error: OSError) -> str:
-    if isinstance(error, FileNotFoundError):
-        return "it does not exist"
     if isinstance(error, PermissionError):
         return "it may not be read"
     if isinstance(error, IsADirectoryError):

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from amalfa.calls import Passage, PrivacyClass
 from amalfa.knowledge.candidates import Candidate
-from amalfa.knowledge.files import NoteFiles
+from amalfa.knowledge.files import NoteFiles, Unreadable
 from amalfa.knowledge.notes import is_private
 
 WIDE_MAX_CHARACTERS = 2_400
@@ -50,8 +50,15 @@ class FreshReader:
 
     def _privacy(self, stored: Candidate, lines: Sequence[str]) -> PrivacyClass:
         # The stored flag counts as well: a note does not become public between two looks at it.
-        is_local = stored.is_private or self._is_local_only(stored.path) or is_private(lines)
+        is_local = stored.is_private or self._stays_here(stored.path) or is_private(lines)
         return PrivacyClass.LOCAL_ONLY if is_local else PrivacyClass.CLOUD_OK
+
+    def _stays_here(self, path: str) -> bool:
+        """Whether a rule keeps a note local, by the name it has or by the place where it really is."""
+        try:
+            return self._is_local_only(path) or self._is_local_only(self._files.name(path))
+        except Unreadable:
+            return True  # it is being replaced at this moment, so nothing else is known of it
 
 
 def _find(stored: Candidate, lines: Sequence[str], expected: int) -> range | None:

@@ -26,7 +26,9 @@ def held(one: Sought, text: PassageText) -> float:
     """In which measure a passage, with the title and headings above it, holds what is sought."""
     if one.unit.kind is Kind.UNSPACED:
         return text.share_of_pairs(one.unit.tokens)
-    if text.candidate.note_id in one.notes or any(spelling in text.everything for spelling in one.spellings):
+    if text.candidate.note_id in one.notes:
+        return 1.0
+    if any(spelling in text.everything for spelling in one.spellings) and _is_spelled_so(one, text.folded):
         return 1.0
     if _implies(one, text.content, text.content_words):
         return SYNONYM
@@ -41,7 +43,7 @@ def held(one: Sought, text: PassageText) -> float:
 
 def held_above(one: Sought, text: PassageText) -> float:
     """The same for what stands above the passage only: its title and headings."""
-    if text.candidate.note_id in one.notes or any(spelling in text.above for spelling in one.spellings):
+    if is_about(one, text):
         return 1.0
     return SYNONYM if _implies(one, text.above, text.above_words) else 0.0
 
@@ -67,7 +69,16 @@ def held_in(one: Sought, words: str) -> float:
 
 def is_about(one: Sought, text: PassageText) -> bool:
     """Whether the passage's note or heading is what is sought, rather than mentioning it."""
-    return text.candidate.note_id in one.notes or any(spelling in text.above for spelling in one.spellings)
+    if text.candidate.note_id in one.notes:
+        return True
+    return any(spelling in text.above for spelling in one.spellings) and _is_spelled_so(one, text.folded_above)
+
+
+def _is_spelled_so(one: Sought, folded: str) -> bool:
+    """Whether a name stands there to its last letter: stemming makes one of Renée and René."""
+    if one.unit.kind is not Kind.NAME:
+        return True
+    return any(f" {name} " in folded or f" {name}s " in folded for name in one.folded)
 
 
 def _held_in_parts(one: Sought, where: str, words: Collection[str]) -> float:

@@ -5,10 +5,10 @@ batches searches and other writes get their turn. A file is looked into only whe
 indexed only when its text did.
 """
 
+import logging
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -16,24 +16,28 @@ import anyio
 import anyio.to_thread
 import apsw
 
-from amalfa.knowledge.files import Document, NoteFiles, Unreadable
+from amalfa.knowledge.files import Absent, Document, NoteFiles, Unreadable, is_text
 from amalfa.knowledge.markdown import BlockReader
 from amalfa.knowledge.notes import Note, make_note
-from amalfa.knowledge.sources import Found, Skipped, Sources, is_note_path, scan
+from amalfa.knowledge.sources import Found, NoteNames, Skipped, Sources, scan
 from amalfa.knowledge.tables import (
     APPLICATION_ID,
     INDEX_DB,
     Known,
+    known_among,
     known_note,
     known_notes,
     put_note,
     put_skipped,
     remove_note,
     set_skipped,
+    stamp,
     touch_note,
 )
 from amalfa.store.database import Database
 from amalfa.store.rows import fetch, fetch_one
+
+log = logging.getLogger("amalfa.knowledge")
 
 BATCH_NOTES = 64
 BATCH_BYTES = 512 * 1024
@@ -116,12 +120,11 @@ class Index:
 
     async def _refresh_paths(self, paths: Sequence[str]) -> "_Tally":
         tally = _Tally()
-        known = await self.database.read(partial(_known_of, paths=paths))
-        wanted = [path for path in paths if is_note_path(self.sources, path)]
-        for batch in _batches((path, 0) for path in wanted):
-            await self._take(batch, known, tally)
-        unwanted = [path for path in paths if path not in set(wanted)]
-        await self._remove(unwanted, tally)
+        names = await anyio.to_thread.run_sync(_names_of, self.sources, paths)
+        known = await self.database.read(partial(known_among, paths=names))
+        for batch in _batches((name, 0) for name in names):
+            tally.skipped += len(await self._take(batch, known, tally))
+        await self._remove([path for path in paths if path not in names and is_text(path)], tally)
         return tally
 
     async def _refresh_all(self) -> "_Tally":
@@ -133,7 +136,7 @@ class Index:
             if tally.total == before or time.monotonic() - began_s < QUICK_PASS_S:
                 break
         await self.database.write(partial(_finish, skipped=skipped, changes=tally.total))
-        tally.skipped += len(skipped)
+        tally.skipped = len(skipped)
         return tally
 
     async def _pass(self, tally: "_Tally") -> list[Skipped]:
@@ -142,12 +145,14 @@ class Index:
         await self._remove([path for path in known if path not in found], tally)
         doubtful = [(path, file.size) for path, file in found.items() if not _is_current(file, known.get(path))]
         for batch in _batches(doubtful):
-            await self._take(batch, known, tally)
+            skipped.extend(await self._take(batch, known, tally))
         return skipped
 
-    async def _take(self, batch: Sequence[str], known: dict[str, Known], tally: "_Tally") -> None:
+    async def _take(self, batch: Sequence[str], known: dict[str, Known], tally: "_Tally") -> list[Skipped]:
+        """Read and index some notes; those that turned out to be none."""
         read = await anyio.to_thread.run_sync(_read_batch, self.files, batch, known)
         tally.add(await self.database.write(partial(_store_batch, batch=read)))
+        return [entry for entry in read if isinstance(entry, Skipped)]
 
     async def _remove(self, paths: Sequence[str], tally: "_Tally") -> None:
         for start in range(0, len(paths), BATCH_NOTES):
@@ -165,7 +170,6 @@ class _Tally:
         self.added += other.added
         self.changed += other.changed
         self.removed += other.removed
-        self.skipped += other.skipped
 
     @property
     def total(self) -> int:
@@ -180,7 +184,20 @@ class _Same:
     document: Document
 
 
-_Read = Note | _Same | Skipped
+@dataclass(frozen=True, slots=True)
+class _Gone:
+    """A file that is not there any more."""
+
+    path: str
+
+
+_Read = Note | _Same | _Gone | Skipped
+
+
+def _names_of(sources: Sources, paths: Iterable[str]) -> dict[str, None]:
+    """The notes that paths mean, each once and under its one name."""
+    names = NoteNames(sources)
+    return dict.fromkeys(name for path in paths if (name := names.of(path)) is not None)
 
 
 def _list(sources: Sources) -> tuple[dict[str, Found], list[Skipped]]:
@@ -221,11 +238,16 @@ def _read_batch(files: NoteFiles, paths: Sequence[str], known: dict[str, Known])
 def _read_one(files: NoteFiles, path: str, known: Known | None, reader: BlockReader) -> _Read:
     try:
         document = files.read(path)
+        if known is not None and known.hash == document.hash:
+            return _Same(known.id, document)
+        return make_note(document, reader)
+    except Absent:
+        return _Gone(path)
     except Unreadable as unreadable:
         return Skipped(path, unreadable.reason)
-    if known is not None and known.hash == document.hash:
-        return _Same(known.id, document)
-    return make_note(document, reader)
+    except Exception as error:  # one odd note, whatever is odd about it, must not keep out all that come after it
+        log.error("%s could not be indexed (%s)", path, type(error).__name__)
+        return Skipped(path, f"it cannot be read as a note ({type(error).__name__})")
 
 
 def _store_batch(connection: apsw.Connection, batch: Sequence[_Read]) -> _Tally:
@@ -240,10 +262,11 @@ def _store_batch(connection: apsw.Connection, batch: Sequence[_Read]) -> _Tally:
             case _Same():
                 document = read.document
                 touch_note(connection, read.id, (document.size, document.mtime_ns, document.inode, document.seen_ns))
+            case _Gone():
+                tally.removed += remove_note(connection, read.path)
             case Skipped():
                 tally.removed += put_skipped(connection, read.path, read.reason)
-                tally.skipped += 1
-    _stamp(connection)
+    stamp(connection)
     return tally
 
 
@@ -253,24 +276,12 @@ def _remove_all(connection: apsw.Connection, paths: Sequence[str]) -> int:
 
 def _finish(connection: apsw.Connection, skipped: Sequence[Skipped], changes: int) -> None:
     set_skipped(connection, [(entry.path, entry.reason) for entry in skipped])
-    _stamp(connection)
+    stamp(connection)
     if changes:
         connection.execute("DELETE FROM vector WHERE hash NOT IN (SELECT hash FROM passage)")
     if changes > LARGE_CHANGE:
         connection.execute("INSERT INTO words(words) VALUES('optimize')")
         connection.execute("ANALYZE")
-
-
-def _stamp(connection: apsw.Connection) -> None:
-    connection.execute(
-        "INSERT INTO state VALUES('updated_at', ?) ON CONFLICT(key) DO UPDATE SET value = excluded.value",
-        (datetime.now(UTC).isoformat(timespec="seconds"),),
-    )
-
-
-def _known_of(connection: apsw.Connection, paths: Sequence[str]) -> dict[str, Known]:
-    found = ((path, known_note(connection, path)) for path in paths)
-    return {path: known for path, known in found if known is not None}
 
 
 def _count_passages(connection: apsw.Connection) -> int:

@@ -4,7 +4,7 @@ The parser is imported on first use, because the daemon idles without it.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,8 +12,17 @@ if TYPE_CHECKING:
     from markdown_it import MarkdownIt
     from markdown_it.token import Token
 
-_MARKUP = re.compile(r"!?\[\[([^\]|]*\|)?([^\]]*)\]\]|!?\[([^\]]*)\]\([^)]*\)|[*`~]+|(?<!\w)_+|_+(?!\w)")
-_CODE_SPAN = re.compile(r"(`+)(?!`).*?(?<!`)\1(?!`)")
+_CODE = frozenset({"fence", "code_block", "html_block"})
+_PARTS = frozenset({"list_item_open", "tr_open", "paragraph_open"})
+
+MAX_HEADING_CHARACTERS = 200
+"""A heading is shown with every passage below it, so what is longer is cut."""
+
+# No part runs over a bracket or a backtick that could begin the next match: a line of such would take quadratic time.
+_MARKUP = re.compile(
+    r"!?\[\[([^\[\]|]*\|)?([^\[\]]*)\]\]|!?\[([^\[\]]*)\]\([^)]{0,500}\)|[*`~]+|(?<!\w)_+|(?<!_)_+(?!\w)"
+)
+_CODE_SPAN = re.compile(r"(?<!`)(`+)(?!`).*?(?<!`)\1(?!`)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +30,9 @@ class Block:
     """Lines `start` to `end` (from 0, end excluded) that belong together.
 
     `level` is 1 to 6 for a heading, else 0. `cuts` are lines inside the block before which it may be cut
-    when it is too long: list items, table rows, lines of a paragraph. `is_code` blocks have none.
+    when it is too long: list items, table rows, lines of a paragraph. `seams` are lines inside its inner
+    paragraphs, for where that is not enough. `is_code` blocks have neither. `code` are the stretches of code
+    inside a list or quotation, as (start, end).
     """
 
     start: int
@@ -30,6 +41,8 @@ class Block:
     heading: str = ""
     cuts: tuple[int, ...] = ()
     is_code: bool = False
+    seams: tuple[int, ...] = ()
+    code: tuple[tuple[int, int], ...] = ()
 
 
 class BlockReader:
@@ -42,7 +55,7 @@ class BlockReader:
         """The blocks of `lines[first:]`; line numbers count from the whole of `lines`."""
         # A lone carriage return is a line end to the parser but to no editor, and would shift the numbers.
         text = "\n".join(lines[first:]).replace("\r", " ")
-        return list(_blocks(self._parser.parse(text), first))
+        return [_block(tokens, first) for tokens in _outermost(self._parser.parse(text))]
 
 
 def plain(text: str) -> str:
@@ -65,33 +78,40 @@ def _make_parser() -> "MarkdownIt":
     return parser
 
 
-def _blocks(tokens: "list[Token]", offset: int) -> Iterator[Block]:
-    for position, token in enumerate(tokens):
-        if token.level != 0 or token.map is None or token.nesting == -1:
-            continue
-        start, end = token.map[0] + offset, token.map[1] + offset
-        if token.type == "heading_open":
-            yield Block(start, end, level=int(token.tag[1]), heading=plain(tokens[position + 1].content))
-        elif token.type in {"fence", "code_block", "html_block"}:
-            yield Block(start, end, is_code=True)
-        else:
-            yield Block(start, end, cuts=_cuts(tokens, position, offset))
+def _outermost(tokens: "Iterable[Token]") -> "Iterator[list[Token]]":
+    """The tokens of each block that lies in no other, together with those of the blocks inside it."""
+    inside: list[Token] = []
+    for token in tokens:
+        if token.level == 0 and token.nesting != -1:
+            if inside and inside[0].map is not None:
+                yield inside
+            inside = []
+        inside.append(token)
+    if inside and inside[0].map is not None:
+        yield inside
 
 
-def _cuts(tokens: "list[Token]", opening: int, offset: int) -> tuple[int, ...]:
-    """Lines before which the block opened by `tokens[opening]` may be cut."""
-    kind = tokens[opening].type
-    if kind == "paragraph_open":
-        bounds = tokens[opening].map
-        return tuple(range(bounds[0] + 1 + offset, bounds[1] + offset)) if bounds else ()
-    parts = {"list_item_open", "tr_open", "paragraph_open"}
-    found: list[int] = []
-    for token in tokens[opening + 1 :]:
-        if token.level == 0:
-            break
-        if token.type in parts and token.map is not None:
-            found.append(token.map[0] + offset)
+def _block(tokens: "Sequence[Token]", offset: int) -> Block:
+    opening = tokens[0]
+    start, end = _lines(opening, offset)
+    if opening.type == "heading_open":
+        return Block(start, end, level=int(opening.tag[1]), heading=plain(tokens[1].content)[:MAX_HEADING_CHARACTERS])
+    if opening.type in _CODE:
+        return Block(start, end, is_code=True)
+    if opening.type == "paragraph_open":
+        return Block(start, end, cuts=tuple(range(start + 1, end)))
     # The row of dashes under a table's head is no row of its own, so a cut never separates the two.
-    bounds = tokens[opening].map
-    first = bounds[0] + offset if bounds else 0
-    return tuple(sorted({line for line in found if line > first + (2 if kind == "table_open" else 0)}))
+    first = start + (2 if opening.type == "table_open" else 0)
+    inner = [(token.type, *_lines(token, offset)) for token in tokens[1:] if token.map is not None]
+    return Block(
+        start,
+        end,
+        cuts=tuple(sorted({at for kind, at, _ in inner if kind in _PARTS and at > first})),
+        seams=tuple(line for kind, at, stop in inner if kind == "paragraph_open" for line in range(at + 1, stop)),
+        code=tuple((at, stop) for kind, at, stop in inner if kind in _CODE),
+    )
+
+
+def _lines(token: "Token", offset: int) -> tuple[int, int]:
+    start, end = token.map or (0, 0)
+    return start + offset, end + offset

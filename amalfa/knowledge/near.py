@@ -7,7 +7,7 @@ A word counts fully only in a statement that belongs to the thing named and says
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from amalfa.knowledge.facts import SUBJECT_WORDS, is_fact
+from amalfa.knowledge.facts import SUBJECT_WORDS, is_fact, speaks_of_the_same
 from amalfa.knowledge.held import PARTS, held_above, held_in
 from amalfa.knowledge.passagetext import PassageText, Said
 from amalfa.knowledge.sought import Sought
@@ -18,11 +18,12 @@ REMARK = 0.5
 WITHOUT_VALUE = 0.45
 """What a word counts in a statement without the number, date or time that was asked for."""
 
-# As the tokenizer writes them: what answers "how many" and "when" without a digit.
+# As the tokenizer writes them: what answers "how many" and "when" without a digit, conditions included.
 _VALUES = """
     one two three four five six seven eight nine ten eleven twelv dozen hundr half doubl twice daili weekli monthli
     yearli annual quarterli hourli nightli never alwai unlimit none mondai tuesdai wednesdai thursdai fridai saturdai
-    sundai noon midnight januari februari march april june juli august septemb octob novemb decemb
+    sundai noon midnight januari februari march april june juli august septemb octob novemb decemb after befor until
+    onc everi each soon immedi
 """
 _VALUE_WORDS = frozenset(_VALUES.split())
 
@@ -50,10 +51,10 @@ def look_near(
     is_about: bool,
     needs_value: bool,
 ) -> Near:
-    """Compare the statements of a passage; only those whose paragraph or headings hold something of `named` count.
+    """Compare the statements of a passage that name something of `named`, or go on with "it" behind one that does.
 
-    With nothing in `named` all of them count. `whole` is what the passage as a whole holds of each unit,
-    `is_about` says that the note is on the thing named.
+    With nothing in `named`, and under a title or heading that names it, all of them count. `whole` is what the
+    passage as a whole holds of each unit, `is_about` says that the note is on the thing named.
     """
     above = tuple(held_above(one, text) if share else 0.0 for one, share in zip(sought, whole, strict=True))
     if not any(share for one, share in zip(sought, whole, strict=True) if not one.is_named):
@@ -61,8 +62,11 @@ def look_near(
         return Near(above, tuple(whole), weight, has_value=False)
     most = at_once = above
     weight, has_value = 0.0, False
+    is_in_reach = False
     for said in text.said:
-        if named and not any(above[n] or held_in(sought[n], said.paragraph) for n in named):
+        names_it = not named or any(above[n] or held_in(sought[n], said.words) for n in named)
+        is_in_reach = names_it or (is_in_reach and speaks_of_the_same(said.raw))
+        if not is_in_reach:
             continue
         in_it = [held_in(one, said.words) if share else 0.0 for one, share in zip(sought, whole, strict=True)]
         lacks_value = False

@@ -9,15 +9,17 @@ from pathlib import PurePosixPath
 from amalfa.knowledge.chunks import Chunk, cut
 from amalfa.knowledge.dates import dates_in, iso_date_in
 from amalfa.knowledge.files import MAX_LINE_CHARACTERS, Document
-from amalfa.knowledge.frontmatter import MAX_LINES, FrontMatter, read_front_matter
+from amalfa.knowledge.frontmatter import FrontMatter, read_front_matter
 from amalfa.knowledge.markdown import Block, BlockReader, without_code_spans
 from amalfa.knowledge.words import fold
 
 MAX_LINKS = 500
+MAX_TAGS = 200
 MAX_PASSAGES = 4_000
 
-_WIKILINK = re.compile(r"\[\[([^\]|#\n]*)(?:#[^\]|\n]*)?(?:\|([^\]\n]+))?\]\]")
-_LINK = re.compile(r"\]\(<?([^)\s>#]+\.(?:md|markdown))(?:#[^)\s>]*)?>?(?:\s[^)]*)?\)", re.IGNORECASE)
+# Neither runs over a bracket that could begin the next link: a line of such would take quadratic time.
+_WIKILINK = re.compile(r"\[\[([^\[\]|#\n]*)(?:#[^\[\]|\n]*)?(?:\|([^\[\]\n]+))?\]\]")
+_LINK = re.compile(r"\]\(<?([^()\s>#]+\.(?:md|markdown))(?=[#)\s>])", re.IGNORECASE)
 _TAG = re.compile(r"(?<![\w/&#\[(])#(\w*[^\W\d][\w/-]*)")
 
 
@@ -63,25 +65,27 @@ def make_note(document: Document, reader: BlockReader) -> Note:
     title = front.title or _first_heading(blocks) or _title_from_name(document.path)
     date = front.date or iso_date_in(document.path)
     prose = list(_prose(lines, blocks, front.line_count))
-    chunks = [*_front_chunk(front, lines), *cut(lines, blocks, front.line_count)][:MAX_PASSAGES]
+    chunks = [*_front_chunk(front, lines), *cut(lines, blocks, front.line_count)]
+    tags = dict.fromkeys((*front.tags, *(tag for line in prose for tag in _TAG.findall(line))))
     return Note(
         document=document,
         title=title,
         date=date,
-        tags=tuple(dict.fromkeys((*front.tags, *(tag for line in prose for tag in _TAG.findall(line))))),
+        tags=tuple(tags)[:MAX_TAGS],
         aliases=front.aliases,
         names=_names(title, document.path, front.aliases),
         links=tuple(dict.fromkeys(link for line in prose for link in _links(line)))[:MAX_LINKS],
         is_private=front.is_private,
-        sections=tuple(_section(chunk, lines, title, date) for chunk in chunks),
-        problem=front.problem or _overlong(lines),
+        sections=tuple(_section(chunk, lines, title, date) for chunk in chunks[:MAX_PASSAGES]),
+        problem=front.problem or _left_out(lines, len(chunks)),
     )
 
 
 def is_private(lines: Sequence[str]) -> bool:
     """Whether a note's text as it is now says `amalfa: private`."""
-    head = lines[:MAX_LINES]
-    return any("private" in line.lower() for line in head) and read_front_matter(head).is_private
+    # The word may also be spelled with an escape, and all but a few notes have neither at their head.
+    may_say_so = any("private" in line.lower() or "\\" in line for line in lines)
+    return may_say_so and read_front_matter(lines).is_private
 
 
 def _first_heading(blocks: Sequence[Block]) -> str:
@@ -99,7 +103,10 @@ def _names(title: str, path: str, aliases: Sequence[str]) -> tuple[str, ...]:
 
 def _prose(lines: Sequence[str], blocks: Sequence[Block], first: int) -> Iterator[str]:
     """The lines outside code, with inline code blanked out."""
-    in_code = {line for block in blocks if block.is_code for line in range(block.start, block.end)}
+    stretches = (
+        stretch for block in blocks for stretch in ([(block.start, block.end)] if block.is_code else block.code)
+    )
+    in_code = {line for start, end in stretches for line in range(start, end)}
     for number in range(first, len(lines)):
         line = lines[number]
         if number not in in_code and len(line) <= MAX_LINE_CHARACTERS and ("[" in line or "#" in line):
@@ -136,6 +143,10 @@ def _section(chunk: Chunk, lines: Sequence[str], title: str, note_date: str) -> 
     )
 
 
-def _overlong(lines: Sequence[str]) -> str:
+def _left_out(lines: Sequence[str], passage_count: int) -> str:
     number = next((n for n, line in enumerate(lines, start=1) if len(line) > MAX_LINE_CHARACTERS), None)
-    return f"line {number} has over {MAX_LINE_CHARACTERS} characters and was left out" if number else ""
+    if number:
+        return f"line {number} has over {MAX_LINE_CHARACTERS} characters and was left out"
+    if passage_count > MAX_PASSAGES:
+        return f"it has over {MAX_PASSAGES} passages, and the rest was left out"
+    return ""

@@ -15,12 +15,11 @@ _END, _MIDDLE = "qqstatementqq", "qqheadingqq"
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """One statement as written, and its words: with its heading's, without them, and those of all its paragraph."""
+    """One statement as written, and its words with its heading's and without them."""
 
     raw: str
     words: str
     body: str
-    paragraph: str
 
 
 class PassageText:
@@ -56,18 +55,21 @@ class PassageText:
         parts = statements(self.candidate.text)
         marked = f" {_END} ".join(f"{part.heading} {_MIDDLE} {part.text}" for part in parts)
         pieces = [f" {piece.strip()} ".partition(middle) for piece in self._spaced(marked).split(end)]
-        paragraphs: dict[int, str] = {}
-        for part, (heading, _, body) in zip(parts, pieces, strict=True):
-            paragraphs[part.paragraph] = paragraphs.get(part.paragraph, f"{heading} ") + f"{body} "
         return tuple(
-            Said(
-                raw=part.text,
-                words=f" {heading.strip()} {body.strip()} ",
-                body=f" {body.strip()} ",
-                paragraph=paragraphs[part.paragraph],
-            )
+            Said(part.text, f" {heading.strip()} {body.strip()} ", f" {body.strip()} ")
             for part, (heading, _, body) in zip(parts, pieces, strict=True)
         )
+
+    @cached_property
+    def folded(self) -> str:
+        """Everything without stemming, for names that differ only in an ending."""
+        one = self.candidate
+        return f" {fold(f'{one.text} | {one.title} | {one.aliases} | {one.heading} | {one.tags} | {one.path}')} "
+
+    @cached_property
+    def folded_above(self) -> str:
+        one = self.candidate
+        return f" {fold(f'{one.title} | {one.aliases} | {one.heading}')} "
 
     @cached_property
     def own_words(self) -> frozenset[str]:

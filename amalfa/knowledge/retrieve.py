@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import anyio.to_thread
@@ -22,7 +22,7 @@ from amalfa.knowledge.sought import Sought, look_up
 from amalfa.knowledge.sufficiency import Verdict, judge
 from amalfa.knowledge.synonyms import Thesaurus
 from amalfa.knowledge.vectors import Embedder, Vectors
-from amalfa.knowledge.words import tokenizer_of
+from amalfa.knowledge.words import fold, tokenizer_of
 from amalfa.store.rows import fetch, fetch_one
 
 log = logging.getLogger("amalfa.knowledge")
@@ -39,8 +39,9 @@ FIRST_BY_MEANING = 3
 class Evidence:
     """What the notes hold on a question.
 
-    `reason` says in a sentence why it is too little, "" when it is enough. `nearest` are (path, title) of the
-    notes that come closest, `searched` the number of notes looked at, `indexed_at` UTC in ISO or None.
+    The title of a passage whose note the question calls by another name shows that name in brackets. `reason`
+    says in a sentence why it is too little, "" when it is enough. `nearest` are (path, title) of the notes that
+    come closest, `searched` the number of notes looked at, `indexed_at` UTC in ISO or None.
     `other_words` are parts of the question, each with what the notes may say instead: synonyms, aliases, titles.
     """
 
@@ -123,13 +124,14 @@ class Retriever:
     def _as_they_are(self, found: "_Found", k: int) -> tuple[Passage, ...]:
         """The first `k` passages that still stand in their files."""
         reader = FreshReader(self._index.files, self._is_local_only)
+        called = _called(found.sought)
         passages: list[Passage] = []
         for scored in found.ranked:
             if len(passages) == k:
                 break
             passage = reader.passage(scored.candidate, scored.score, found.neighbours.get(scored.candidate.id))
             if passage is not None and not any(_overlap(passage, other) for other in passages):
-                passages.append(passage)
+                passages.append(_with_name(passage, called.get(scored.candidate.note_id, "")))
         return tuple(passages)
 
 
@@ -156,6 +158,18 @@ def _each_once(*groups: Iterable[Candidate]) -> list[Candidate]:
 
 def _named_notes(sought: Sequence[Sought]) -> frozenset[int]:
     return frozenset[int]().union(*(one.notes for one in sought))
+
+
+def _called(sought: Sequence[Sought]) -> dict[int, str]:
+    """For each note the question names, what it calls it."""
+    return {note: one.unit.text for one in sought for note in one.notes}
+
+
+def _with_name(passage: Passage, called: str) -> Passage:
+    """The passage with the question's name for its note beside the title: the text below may never say it."""
+    if not called or fold(called) in fold(passage.title):
+        return passage
+    return replace(passage, title=f"{passage.title} ({called})")
 
 
 def _neighbours(connection: apsw.Connection, ranked: Sequence[Scored]) -> dict[int, Candidate]:

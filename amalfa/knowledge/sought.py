@@ -10,7 +10,7 @@ import apsw
 from amalfa.knowledge.naming import Named, find_names
 from amalfa.knowledge.question import Kind, Question, Unit
 from amalfa.knowledge.synonyms import Expression, Thesaurus
-from amalfa.knowledge.words import Tokenize
+from amalfa.knowledge.words import Tokenize, fold
 from amalfa.store.rows import fetch
 
 COUNT_LIMIT = 2_000
@@ -58,6 +58,11 @@ class Sought:
     def spellings(self) -> tuple[str, ...]:
         """The unit and what is as good, each as words with spaces around, ready for searching."""
         return tuple(_spaced(one.tokens) for one in (self.expression, *self.same) if one.tokens)
+
+    @cached_property
+    def folded(self) -> tuple[str, ...]:
+        """The unit and what is as good, not stemmed."""
+        return tuple(fold(one.text) for one in (self.expression, *self.same))
 
     @cached_property
     def similar_words(self) -> frozenset[str]:

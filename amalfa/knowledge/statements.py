@@ -17,32 +17,28 @@ _DASHES = re.compile(r"[\s|:+-]+$")
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """Something said, and the heading it stands under in the same passage ("" for none).
-
-    Statements of one `paragraph` follow one another in it; "it" in one may be a name in another.
-    """
+    """Something said, and the heading it stands under in the same passage ("" for none)."""
 
     heading: str
     text: str
-    paragraph: int
 
 
 def statements(text: str) -> list[Statement]:
     """The statements of a passage in order; a passage of headings only is one empty statement under the last."""
     found: list[Statement] = []
     heading = ""
-    for number, (kind, lines) in enumerate(_runs(text.split("\n"))):
+    for kind, lines in _runs(text.split("\n")):
         if kind == "heading":
             heading = lines[0]
         elif kind == "table":
             head, *rows = [line for line in lines if not _DASHES.fullmatch(line)] or [""]
-            found.extend(Statement(heading, f"{head} {row}", number) for row in rows or [""])
+            found.extend(Statement(heading, f"{head} {row}") for row in rows or [""])
         elif kind == "code":
-            found.append(Statement(heading, " ".join(lines), number))
+            found.append(Statement(heading, " ".join(lines)))
         else:
             joined = _OWN.sub(r"\1", " ".join(lines))
-            found.extend(Statement(heading, text, number) for text in _SENTENCE_END.split(joined))
-    return found or [Statement(heading, "", 0)]
+            found.extend(Statement(heading, text) for text in _SENTENCE_END.split(joined))
+    return found or [Statement(heading, "")]
 
 
 def _runs(lines: list[str]) -> Iterator[tuple[str, list[str]]]:

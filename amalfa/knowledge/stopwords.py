@@ -9,7 +9,7 @@ def _words(text: str) -> frozenset[str]:
 
 _ENGLISH = _words(
     """a about above after again against all also am an and any are aren't as at be because been before being below
-    between both but by can can't cannot could couldn't did didn't do does doesn't doing don't done down during each
+    between both but by can can't cannot could couldn't did didn't do does doesn't doing don't done during each
     either else ever every few for from further had hadn't has hasn't have haven't having he her here hers him his how
     i if in into is isn't it its itself just let may me might more most much must my myself neither no nor not of off
     on once one only or other our ours out over per please same shall she should shouldn't so some such than that
@@ -53,7 +53,8 @@ _LIGHT = _words(
     numbers time times data run runs running mention mentions mentioned line lines stand stands passage section person
     someone somebody anyone belong belongs able possible allowed usual usually normal normally receive receives received
     bring brings ask asks asked want wish expect expected suppose supposed try tried let allow allows happen right
-    came coming took taking went gone done gave getting having making along"""
+    came coming took taking went gone done gave getting having making along often
+    frequently once twice"""
 )
 
 _LISTS = {"en": _ENGLISH, **_OTHERS}

@@ -146,8 +146,8 @@ class Asked:
         return got / total if total else 1.0
 
     def leads_on(self, held: Sequence[float]) -> bool:
-        """Whether a passage holds a part of it, so that a link in it may lead to the rest."""
-        return any(held[number] >= SAME_ROOT for aspect in self.aspects for number in aspect)
+        """Whether a passage holds a part of it and there is another, so that a link in it may lead to the rest."""
+        return len(self.aspects) > 1 and any(held[number] >= SAME_ROOT for aspect in self.aspects for number in aspect)
 
 
 @dataclass(frozen=True, slots=True)

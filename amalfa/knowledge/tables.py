@@ -1,7 +1,9 @@
 """The tables of index.db and the statements that fill them. Everything in it can be rebuilt from the notes."""
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import apsw
 
@@ -100,11 +102,17 @@ def known_note(connection: apsw.Connection, path: str) -> Known | None:
     return Known(*row) if row else None
 
 
+def known_among(connection: apsw.Connection, paths: Iterable[str]) -> dict[str, Known]:
+    found = ((path, known_note(connection, path)) for path in paths)
+    return {path: known for path, known in found if known is not None}
+
+
 def put_note(connection: apsw.Connection, note: Note) -> bool:
     """Index a note in place of what was known of its path; False when something newer is there already."""
     document = note.document
     known = known_note(connection, document.path)
-    if known is not None and known.seen_ns > document.seen_ns:
+    # A reading from the future was made before somebody set the clock back, so it tells nothing about the order.
+    if known is not None and document.seen_ns < known.seen_ns <= time.time_ns():
         return False
     if known is not None:
         _forget(connection, known.id)
@@ -160,6 +168,14 @@ def set_skipped(connection: apsw.Connection, reasons: Iterable[tuple[str, str]])
     connection.execute("DELETE FROM skipped WHERE path NOT IN (SELECT path FROM note)")
     for path, reason in reasons:
         _put_skipped(connection, path, reason)
+
+
+def stamp(connection: apsw.Connection) -> None:
+    """Remember that the index was brought up to date just now."""
+    connection.execute(
+        "INSERT INTO state VALUES('updated_at', ?) ON CONFLICT(key) DO UPDATE SET value = excluded.value",
+        (datetime.now(UTC).isoformat(timespec="seconds"),),
+    )
 
 
 def _put_skipped(connection: apsw.Connection, path: str, reason: str) -> None:

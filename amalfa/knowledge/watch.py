@@ -9,12 +9,12 @@ import logging
 import os
 import time
 from collections.abc import AsyncIterator, Iterable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import anyio
 import anyio.to_thread
 
-from amalfa.knowledge.sources import Found, Sources, is_note_path, scan, watched_folders
+from amalfa.knowledge.sources import Found, NoteNames, Sources, is_folder, scan, watched_folders
 
 log = logging.getLogger("amalfa.knowledge")
 
@@ -59,6 +59,7 @@ class _Looker:
         self.may_watch = True
         self._root = str(sources.files().root)
         self._seen: dict[str, int] = {}
+        self._inner: frozenset[str] = frozenset()
         self._folders: dict[Path, int] = {}
 
     def recent(self) -> tuple[str, ...]:
@@ -69,13 +70,14 @@ class _Looker:
             self._seen[note.path] = _mark(note)
             if note.mtime_ns >= since_ns:
                 recent.append(note.path)
+        self._inner = _folders_of(self._seen)
         return tuple(recent)
 
     def look(self) -> tuple[str, ...]:
         """The notes that differ from the last look."""
         now = {note.path: _mark(note) for note in _notes(self.sources)}
         changed = tuple(path for path in {**self._seen, **now} if self._seen.get(path) != now.get(path))
-        self._seen = now
+        self._seen, self._inner = now, _folders_of(now)
         return changed
 
     def folders(self) -> tuple[Path, ...]:
@@ -92,13 +94,20 @@ class _Looker:
 
     def notes_among(self, raw: Iterable[str]) -> tuple[tuple[str, ...], bool]:
         """The notes among the paths of events, and whether a folder is among them, which may stand for many notes."""
-        paths = [os.path.relpath(full, self._root) for full in raw]
-        notes = tuple(dict.fromkeys(path for path in paths if is_note_path(self.sources, path)))
-        return notes, any("." not in Path(path).name for path in paths if path not in notes)
+        names = NoteNames(self.sources)
+        paths = dict.fromkeys(os.path.relpath(full, self._root) for full in raw)
+        folders = {path for path in paths if path in self._inner or is_folder(Path(self._root, path))}
+        notes = tuple(path for path in paths if path not in folders and names.of(path) is not None)
+        return notes, any(not names.is_excluded(path) for path in folders)
 
 
 def _notes(sources: Sources) -> Iterable[Found]:
     return (entry for entry in scan(sources) if isinstance(entry, Found))
+
+
+def _folders_of(notes: Iterable[str]) -> frozenset[str]:
+    above = (str(folder) for path in notes for folder in PurePosixPath(path).parents)
+    return frozenset(above)
 
 
 def _mark(note: Found) -> int:
@@ -113,12 +122,13 @@ async def _events(looker: _Looker, look_every_s: float) -> AsyncIterator[tuple[s
         return
     from watchfiles import awatch
 
-    looked_at = anyio.current_time()
+    looked_at = float("-inf")  # nobody listened up to now, so the first look comes as soon as somebody does
     try:
         async for batch in awatch(
             *folders, watch_filter=None, step=STEP_MS, rust_timeout=WAKE_MS, yield_on_timeout=True
         ):
-            notes, has_folder = looker.notes_among(path for _, path in batch)
+            told = [path for _, path in batch]
+            notes, has_folder = await anyio.to_thread.run_sync(looker.notes_among, told) if told else ((), False)
             if notes:
                 yield notes
             if not has_folder and anyio.current_time() - looked_at < look_every_s:
