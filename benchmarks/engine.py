@@ -11,7 +11,7 @@ from amalfa.calls import Material, Passage, PrivacyClass, Prompt
 from amalfa.clock import SystemClock
 from amalfa.knowledge.cite import CitedAnswer, check_citations
 from amalfa.knowledge.index import Index
-from amalfa.knowledge.retrieve import Retriever
+from amalfa.knowledge.retrieve import Evidence, Retriever
 from amalfa.knowledge.sources import Sources
 from amalfa.providers.embedded.extractive import ExtractiveProvider
 from amalfa.providers.provider import Request, TextDelta
@@ -28,9 +28,10 @@ class Engine:
     retriever: Retriever
     indexing_s: float
 
-    async def answer(self, question: str, passages: Sequence[Passage]) -> str:
-        """What the embedded engine replies to a question with these passages."""
-        prompt = Prompt((), Material(question=question, passages=tuple(passages)), ANSWER_TOKENS, 0.0)
+    async def answer(self, question: str, evidence: Evidence) -> str:
+        """What the embedded engine replies to a question with this evidence, be it sufficient or not."""
+        material = Material(question, evidence.passages, other_words=evidence.other_words)
+        prompt = Prompt((), material, ANSWER_TOKENS, 0.0)
         request = Request("extractive", prompt, PrivacyClass.LOCAL_ONLY, 0.0, "bench", "synthesize")
         events = ExtractiveProvider(SystemClock()).stream(request)
         return "".join([event.text async for event in events if isinstance(event, TextDelta)])

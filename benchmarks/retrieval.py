@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 import anyio
 
 from amalfa.calls import Passage
+from amalfa.knowledge.retrieve import Evidence
 from amalfa.providers.embedded.answer import NOT_IN_NOTES
 from benchmarks.baselines import Grep, PlainBm25, sections_of
 from benchmarks.engine import Engine, open_engine
@@ -100,19 +101,19 @@ async def _grade_engine(vault: Vault, engine: Engine) -> tuple[list[Graded], flo
         ms = (time.perf_counter() - began) * 1e3
         graded.append(grade(question, evidence.passages, refused=not evidence.is_sufficient, ms=ms))
         lengths.extend(len(passage.text) for passage in evidence.passages)
-        answered.append(await _answer(question, evidence.passages, engine, is_sufficient=evidence.is_sufficient))
+        answered.append(await _answer(question, evidence, engine))
     return graded, mean(lengths) or 0.0, answered
 
 
-async def _answer(question: Question, passages: Sequence[Passage], engine: Engine, *, is_sufficient: bool) -> Answered:
-    if not is_sufficient:
+async def _answer(question: Question, evidence: Evidence, engine: Engine) -> Answered:
+    if not evidence.is_sufficient:
         return Answered(question, True, True, False, 0, 0, 0, 0.0)
     began = time.perf_counter()
-    text = await engine.answer(question.text, passages)
+    text = await engine.answer(question.text, evidence)
     ms = (time.perf_counter() - began) * 1e3
     if text.startswith(NOT_IN_NOTES):
         return Answered(question, False, True, False, 0, 0, 0, ms)
-    checked = engine.check(text, passages)
+    checked = engine.check(text, evidence.passages)
     verified = [citation for citation in checked.citations if citation.verified]
     spans = [span for gold in question.golds for span in gold.spans]
     on_gold = sum(any(covers(span, one.path, one.start_line, one.end_line) for span in spans) for one in verified)

@@ -111,7 +111,7 @@ def test_a_sonar_that_nobody_can_find_any_more_ends(home: Home, loss: str) -> No
     """21: within 5 s, touching nothing"""
     home.use_stand_in()
     foreground = home.spawn("sonar", "run")
-    wait_until(home.places.socket.is_socket)
+    wait_until(lambda: home.cli("sonar", "status").returncode == 0)
     folder, usurper = home.places.folder, None
     match loss:
         case "a file in its place":
@@ -130,6 +130,7 @@ def test_a_sonar_that_nobody_can_find_any_more_ends(home: Home, loss: str) -> No
                     str(home.places.socket),
                 ]
             )
+            wait_until(home.places.socket.is_socket)
     began_s = time.monotonic()
     try:
         _, err = foreground.communicate(timeout=10)

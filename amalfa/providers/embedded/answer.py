@@ -4,25 +4,27 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from amalfa.calls import Material, Passage
-from amalfa.providers.embedded.homes import NAMING_FIELDS
+from amalfa.providers.embedded.homes import NAMING_FIELDS, homes_of
+from amalfa.providers.embedded.kinds import fits_kind
 from amalfa.providers.embedded.naming import Naming, read_naming
+from amalfa.providers.embedded.pieces import Piece, pieces_of
 from amalfa.providers.embedded.question import Question, Wanted, read_question
-from amalfa.providers.embedded.scoring import Piece, Rated, day_of, fits_kind, pieces_of, rate
+from amalfa.providers.embedded.scoring import LONG_PIECE, Rated, day_of, rate
 from amalfa.providers.embedded.steps import best_two_steps
-from amalfa.providers.embedded.terms import synonyms_of, terms_of
+from amalfa.providers.embedded.terms import Shown, shown_in
 
 NOT_IN_NOTES = "NOT_IN_NOTES"
 """First word of every refusal, whichever model writes it."""
 
 OPENING = "An extract from your notes, word for word; no model wrote this:"
 
-LEAST_COVERAGE = 0.42
+LEAST_COVERAGE = 0.1
 """Share of the question's weight that the first piece must hold."""
 
 WRONG_KIND_COVERAGE = 0.84
 """The same for a piece without the number or time that is asked for: "it costs nothing" answers "how much" too."""
 
-LEAST_CORE = 0.36
+LEAST_CORE = 0.12
 """Share of what is asked about the named thing that the first piece must hold."""
 
 FOLLOWERS = 0.75
@@ -49,7 +51,7 @@ class Extract:
 
 def answer(material: Material, *, max_chars: int) -> Iterator[str]:
     """The reply in parts that are ready to show: an opening line, then piece by piece, each with its `[n]`."""
-    extract = choose(read_question(material.question), material.passages)
+    extract = choose(read_question(material.question, material.other_words), material.passages)
     if not extract.pieces:
         yield _refusal(material.passages)
         return
@@ -78,14 +80,14 @@ def _refusal(passages: Sequence[Passage]) -> str:
 def choose(question: Question, passages: Sequence[Passage]) -> Extract:
     """The pieces to quote, best first, none saying what another already said."""
     pieces = pieces_of(passages)
-    naming = read_naming(question, [piece.home for piece in pieces], passages)
+    naming = read_naming(question, list(homes_of(passages).values()))
     core = frozenset(question.terms) - naming.names
-    rated = [one for one in rate(question, pieces, naming) if _is_quotable(one, core)]
-    named = [one for one in rated if _is_about_the_named(one.piece, naming)]
-    fitting = [one for one in named if _answers(question, one)]
-    best = fitting[0].coverage + TWO_STEPS_GAIN if fitting else TWO_STEPS_LEAST
-    steps = best_two_steps(question, named, rated)
-    if steps and steps.coverage >= best:
+    rated = [one for one in rate(question, pieces, naming) if _is_quotable(question, one, core)]
+    named = _about_the_named(rated, naming) or _about_the_named(rated, naming.without_doubtful())
+    fitting = [one for one in named if _answers(question, one)] or _beside_the_named(rated, naming, pieces)
+    best = fitting[0].core + TWO_STEPS_GAIN if fitting else TWO_STEPS_LEAST
+    steps = best_two_steps(question, naming, named, rated)
+    if steps and steps.core >= best:
         chosen = [steps.first.piece, steps.second.piece]
     else:
         chosen = _without_repeats(question, fitting)
@@ -115,24 +117,40 @@ def _newest(fitting: Sequence[Rated]) -> Rated:
 _MOST = {Wanted.NUMBER: 2, Wanted.TIME: 2, Wanted.PLACE: 3, Wanted.PERSON: 2, Wanted.MEANING: 3, Wanted.LIST: 5}
 
 
-def _is_quotable(one: Rated, core: frozenset[str]) -> bool:
-    """Whether the piece says anything. A field of the front matter does only when it is asked for by its name."""
+def _is_quotable(question: Question, one: Rated, core: frozenset[str]) -> bool:
+    """Whether the piece can stand as an answer: it says something, and nobody has to read code to see it.
+
+    A field of the front matter does when it is asked for by its name and says more than the question.
+    """
     unit = one.piece.unit
-    is_asked_for = unit.key.lower() not in NAMING_FIELDS and any(_holds(term, core) for term in terms_of(unit.key))
-    if unit.kind == "field" and not is_asked_for:
+    is_asked_for = unit.key.lower() not in NAMING_FIELDS and _is_asked_by_name(question, unit.key, core)
+    if unit.kind == "field" and (not is_asked_for or one.piece.terms <= frozenset(question.terms)):
+        return False
+    if unit.kind == "code" and len(unit.text) > LONG_PIECE and question.wanted is not Wanted.COMMAND:
         return False
     return one.coverage > 0 and any(character.isalnum() for character in unit.text)
 
 
-def _is_about_the_named(piece: Piece, naming: Naming) -> bool:
-    return naming.fits(piece.home, piece.terms | piece.around, piece.passage.path)
+def _about_the_named(rated: Sequence[Rated], naming: Naming) -> list[Rated]:
+    pieces = ((one, one.piece) for one in rated)
+    return [one for one, piece in pieces if naming.fits(piece.home, piece.said, piece.frame, piece.around)]
+
+
+def _beside_the_named(rated: Sequence[Rated], naming: Naming, pieces: Sequence[Piece]) -> list[Rated]:
+    """The best piece that leaves the name to a neighbour in its passage, but says itself all that is asked about it."""
+    beside: dict[int, tuple[Shown, ...]] = {}
+    for piece in pieces:
+        beside[piece.number] = (*beside.get(piece.number, ()), piece.said)
+    whole = [one for one in rated if one.core_stated == 1.0]
+    return [one for one in whole if naming.fits(one.piece.home, *beside[one.piece.number])][:1]
 
 
 def _answers(question: Question, one: Rated) -> bool:
     """Whether the piece holds enough of what is asked about the named thing, and the kind that is asked for."""
-    if one.coverage >= LEAST_COVERAGE and _is_looked_up(question, one.piece):
+    is_looked_up = _is_looked_up(question, one.piece)
+    if is_looked_up and one.coverage >= LEAST_COVERAGE and _is_what_is_sought(question, one.piece):
         return True
-    is_right_kind = fits_kind(question.wanted, one.piece.unit) >= 0
+    is_right_kind = is_looked_up or fits_kind(question.wanted, one.piece.unit) >= 0
     least = LEAST_COVERAGE if is_right_kind else WRONG_KIND_COVERAGE
     return one.coverage >= least and one.core >= LEAST_CORE
 
@@ -140,7 +158,13 @@ def _answers(question: Question, one: Rated) -> bool:
 def _is_looked_up(question: Question, piece: Piece) -> bool:
     """Whether an identifier leads to the piece ("Who carries badge 45-3004?"): it then stands there as a value."""
     identifiers = [name for name in question.names if len(name) > 3 and any(character.isdigit() for character in name)]
-    return any(name in piece.terms and name not in piece.home.identity for name in identifiers)
+    return any(name in piece.terms and name not in piece.home.identity.terms for name in identifiers)
+
+
+def _is_what_is_sought(question: Question, piece: Piece) -> bool:
+    """Whether the note around an identifier, or the code with it, is itself the answer ("Which invoice has PO-12?")."""
+    apart = frozenset(question.terms) - question.names
+    return piece.unit.kind == "code" or not apart.isdisjoint(piece.home.identity.terms)
 
 
 def _says_the_same(one: Piece, other: Piece) -> bool:
@@ -149,12 +173,17 @@ def _says_the_same(one: Piece, other: Piece) -> bool:
 
 
 def _missing(question: Question, chosen: Sequence[Piece]) -> tuple[str, ...]:
-    held = frozenset().union(*(piece.terms | piece.around for piece in chosen))
-    return tuple(term for term in question.terms if term not in held and not synonyms_of(term) & held)
+    held = [shown for piece in chosen for shown in (piece.said, piece.frame, piece.around)]
+    return tuple(term for term in question.terms if not any(_holds(question, term, shown) for shown in held))
 
 
-def _holds(term: str, terms: frozenset[str]) -> bool:
-    return term in terms or bool(synonyms_of(term) & terms)
+def _is_asked_by_name(question: Question, key: str, core: frozenset[str]) -> bool:
+    named = shown_in(key)
+    return any(_holds(question, term, named) for term in core)
+
+
+def _holds(question: Question, term: str, shown: Shown) -> bool:
+    return term in shown.terms or question.others.stand_in(term, shown)
 
 
 def _with_blocks(chosen: Sequence[Piece], pieces: Sequence[Piece]) -> Iterator[Piece]:

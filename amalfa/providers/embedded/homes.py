@@ -7,24 +7,24 @@ from itertools import pairwise
 
 from amalfa.calls import Passage
 from amalfa.providers.embedded.sentences import units_of
-from amalfa.providers.embedded.terms import parts_of, synonyms_of, terms_of
+from amalfa.providers.embedded.terms import Shown, parts_of, shown_in, terms_of
 
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """One note, as far as its passages show it. `identity` are the terms that say which thing it is about."""
+    """One note, as far as its passages show it. `identity` is what says which thing it is about.
 
-    terms: frozenset[str]
-    pairs: frozenset[tuple[str, str]]
-    identity: frozenset[str]
+    `called` are its whole names, each as the set of its simple terms.
+    """
+
+    shown: Shown
+    identity: Shown
+    called: frozenset[frozenset[str]]
 
     def has(self, term: str) -> bool:
         """Whether the note holds the term, be it as a compound written apart."""
         parts = parts_of(term)
-        return term in self.terms or bool(parts and all(pair in self.pairs for pair in pairwise(parts)))
-
-    def has_like(self, term: str) -> bool:
-        return self.has(term) or bool(synonyms_of(term) & self.terms)
+        return term in self.shown.terms or bool(parts and all(pair in self.shown.pairs for pair in pairwise(parts)))
 
 
 def homes_of(passages: Sequence[Passage]) -> Mapping[str, Home]:
@@ -51,13 +51,11 @@ def _home(path: str, passages: Sequence[Passage]) -> Home:
         if unit.kind == "field" and unit.key.lower() in NAMING_FIELDS
     ]
     named += [line for passage in passages for line in passage.text.splitlines() if _RENAMES.search(line)]
-    identity = [terms_of(text) for text in dict.fromkeys(named)]
-    lines = [terms_of(line) for passage in passages for line in (passage.heading, *passage.text.splitlines())]
-    runs = [terms_of(bare_path(path)), *identity, *lines]
+    lines = [line for passage in passages for line in (passage.heading, *passage.text.splitlines())]
     return Home(
-        terms=frozenset(term for run in runs for term in run),
-        pairs=frozenset(pair for run in runs for pair in pairwise(run)),
-        identity=frozenset(term for run in identity for term in run),
+        shown=shown_in(bare_path(path), *named, *lines),
+        identity=shown_in(*named),
+        called=frozenset(frozenset(term for term in terms_of(text) if not parts_of(term)) for text in named),
     )
 
 

@@ -2,78 +2,74 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from statistics import median
+from dataclasses import dataclass, field, replace
 
-from amalfa.calls import Passage
 from amalfa.providers.embedded.homes import Home
+from amalfa.providers.embedded.otherwords import OtherWords
 from amalfa.providers.embedded.question import Question
-from amalfa.providers.embedded.terms import fold
+from amalfa.providers.embedded.terms import STOP_STEMS, Shown, fold
 
 
 @dataclass(frozen=True, slots=True)
 class Naming:
-    """What a question names, as far as the passages know it.
+    """What a question names, as far as the passages know it. `aliases` are other names for some of the names.
 
-    `unseen` are names that no passage shows, taken for aliases that the search knows. `shown_only_by` is the one note
-    that may answer then; None = every note that holds the names may.
-    """
+    `certain` are the names that look like one in the question."""
 
     names: frozenset[str]
     phrases: frozenset[tuple[str, str]]
     is_comparison: bool = False
-    unseen: frozenset[str] = frozenset()
-    shown_only_by: str | None = None
+    aliases: OtherWords = field(default_factory=OtherWords)
+    certain: frozenset[str] = frozenset()
 
-    def fits(self, home: Home, shown: frozenset[str], path: str) -> bool:
-        """Whether a piece that shows these terms, in this note, is about the named thing.
+    def fits(self, home: Home, *shown: Shown) -> bool:
+        """Whether a piece that shows all this, in this note, is about the named thing.
 
         The note must hold all the names, with parts of one name side by side; and unless one of them is what the
         note is about, the piece itself must show one. Comparisons take their names from several notes.
         """
-        if self.shown_only_by is not None and path != self.shown_only_by:
-            return False
-        if self.names and not self.names & (shown | home.identity):
+        at_hand = (*shown, home.identity)
+        if self.names and not any(self.is_in(name, one) for name in self.names for one in at_hand):
             return False
         if self.is_comparison:
             return True
-        return all(home.has_like(name) for name in self.names) and self.phrases <= home.pairs
+        return all(home.has(name) or self.aliases.stand_in(name, home.shown) for name in self.names) and all(
+            pair in home.shown.pairs or any(self.aliases.stand_in(name, home.shown) for name in pair)
+            for pair in self.phrases
+        )
+
+    def without_doubtful(self) -> "Naming":
+        """The same without words in small letters that are another name of some note: "umbrella" may be a thing."""
+        return replace(self, names=self.names - (self.aliases.terms - self.certain))
+
+    def is_in(self, term: str, shown: Shown) -> bool:
+        """Whether a text has the term, or the name that it is another name of."""
+        return term in shown.terms or self.aliases.stand_in(term, shown)
 
 
-def read_naming(question: Question, homes: Sequence[Home], passages: Sequence[Passage]) -> Naming:
+def read_naming(question: Question, homes: Sequence[Home]) -> Naming:
     """The question's names, and those of its words that name any of the notes at hand.
 
-    With notes on a plum cake and a pear cake, "plum" is a name too. When no passage shows some word of the question,
-    only the note that the search is sure of may answer: the word may be another name of it. A proper name that
-    nothing shows is then not asked for again; without a sure note it stays, so that nothing fits.
+    With notes on a plum cake and a pear cake, "plum" is a name too. A word with synonyms is not: "hours" in the
+    title of a note on working hours says what kind of thing it is about, and other notes may say "open".
     """
-    naming = frozenset().union(*(home.identity for home in homes))
-    names = question.names | (naming & frozenset(question.terms))
-    unseen = frozenset(term for term in question.terms if not any(home.has_like(term) for home in homes))
-    sure = _sure_note(passages) if unseen and not any(_has_digit(term) for term in unseen) else None
-    left_to_search = unseen & names if sure else frozenset()
+    aliases = question.others.that_name((called for home in homes for called in home.called), question.names)
+    asked = frozenset(question.terms) - question.others.terms
     return Naming(
-        names=names - left_to_search,
-        phrases=frozenset(pair for pair in question.phrases if not left_to_search & set(pair)),
+        names=question.names | aliases.terms | frozenset(term for term in asked if _names_any(term, question, homes)),
+        phrases=question.phrases,
         is_comparison=bool(_COMPARES.search(fold(question.text))),
-        unseen=left_to_search,
-        shown_only_by=sure,
+        aliases=aliases,
+        certain=question.names,
     )
 
 
 _COMPARES = re.compile(r"\b(?:compare|versus|vs|difference|between|both|than)\b")
 
-SURE = 2.0
-"""A search is sure of its best note when that scores this many times what the other notes mostly do."""
 
-
-def _sure_note(passages: Sequence[Passage]) -> str | None:
-    best = max(passages, key=lambda passage: passage.score, default=None)
-    if best is None or best.score <= 0:
-        return None
-    others = [passage.score for passage in passages if passage.path != best.path]
-    return best.path if not others or best.score >= SURE * median(others) else None
-
-
-def _has_digit(text: str) -> bool:
-    return any(character.isdigit() for character in text)
+def _names_any(term: str, question: Question, homes: Sequence[Home]) -> bool:
+    """Whether the term is part of a note's name of several words, of which the question has at least half."""
+    names = (called - STOP_STEMS for home in homes for called in home.called if term in called)
+    return any(len(name) > 1 and 2 * len(name.intersection(question.terms)) >= len(name) for name in names) or (
+        not term.isalpha() and any(term in home.identity.terms for home in homes)
+    )

@@ -1,12 +1,13 @@
 """Reads a question: which terms it is about, which of them are names, and what kind of thing would answer it."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import pairwise
 
 from amalfa.providers.embedded.months import with_iso_days
+from amalfa.providers.embedded.otherwords import OtherWords, read_other_words, usual_others
 from amalfa.providers.embedded.terms import STOP_STEMS, asked_terms, fold, stem, telling
 
 
@@ -30,7 +31,9 @@ class Question:
 
     `names` are terms a fitting note cannot do without: proper names, identifiers, quoted words, days. `phrases`
     are neighbours that must be neighbours in the note as well ("Marta Kowalczyk" is neither of two other people).
-    `pairs` are all neighbouring content terms; a piece that has them side by side is a closer match.
+    `pairs` are all neighbouring content terms; a piece that has them side by side is a closer match. `others` is what
+    may stand for a term. With `wants_value` one fact is asked for, such as a number or a name.
+    `singular` are the stems of all words that are no plural.
     """
 
     text: str
@@ -40,11 +43,15 @@ class Question:
     pairs: frozenset[tuple[str, str]]
     wanted: Wanted
     wants_latest: bool
+    wants_value: bool = False
+    singular: frozenset[str] = frozenset()
+    others: OtherWords = field(default_factory=OtherWords)
 
 
-def read_question(text: str) -> Question:
+def read_question(text: str, other_words: Sequence[tuple[str, Sequence[str]]] = ()) -> Question:
     # "How much is it?" asks for an amount without saying so.
-    ordered = asked_terms(_PRICED.sub("amount", text, count=1))
+    spelled_out = _PRICED.sub(UNSAID, text, count=1)
+    ordered = asked_terms(spelled_out)
     terms = tuple(telling(ordered))
     named = [asked_terms(name) for name in _names(text)]
     return Question(
@@ -55,8 +62,14 @@ def read_question(text: str) -> Question:
         pairs=frozenset(pairwise(term for term in ordered if term not in STOP_STEMS)),
         wanted=wanted_by(text),
         wants_latest=bool(_LATEST.search(fold(text))),
+        wants_value=_wants_value(text),
+        singular=frozenset(stem(word) for word in _WORD.findall(fold(spelled_out)) if not word.endswith("s")),
+        others=read_other_words(other_words) if other_words else usual_others(terms),
     )
 
+
+UNSAID = "amount"
+"""What "how much is it?" asks for without a word for it."""
 
 _PRICED = re.compile(r"\bhow much(?= (?:is|are|was|were|does|did|do)\b)", re.IGNORECASE)
 _LATEST = re.compile(
@@ -78,13 +91,30 @@ def wanted_by(text: str) -> Wanted:
     return next((kind for kind, wording in _WORDINGS.items() if wording.search(folded)), Wanted.ANYTHING)
 
 
+_WORD = re.compile(r"[^\W\d_]{3,}")
+
+
+def _wants_value(text: str) -> bool:
+    wanted = wanted_by(text)
+    return wanted in _FACTS or (wanted is Wanted.ANYTHING and bool(_ATTRIBUTE.search(fold(text))))
+
+
+_FACTS = frozenset({Wanted.NUMBER, Wanted.TIME, Wanted.PLACE, Wanted.PERSON})
+_ATTRIBUTE = re.compile(
+    r"^\W*(?:(?:in|on|at|to|for|by|from|under|with) )?"
+    r"(?:which|what (?!do|did|happen|should|can|could|would|will|if|about))"
+)
+
 _WORDINGS: Mapping[Wanted, re.Pattern[str]] = {
     Wanted.NUMBER: re.compile(
-        r"\bhow (?:many|much|long|big|large|hot|old|far|high|heavy|fast)\b|\b(?:number|amount|percentage)\b"
-        r"|\bwhat (?:port|size)\b|\b(?:wie ?viele?|combien|cuant[oa]s?|quant[oi])\b|いくつ|何(?:人|度|個|分|円)|多少|几"
+        r"\bhow (?:many|much|long|often|big|large|hot|warm|cold|old|early|late|far|high|tall|wide|deep|heavy|fast)\b"
+        r"|\b(?:amount|percentage)\b|\bwhat (?:port|size|share)\b"
+        r"|\b(?:wie ?viele?|combien|cuant[oa]s?|quant[oi])\b|いくつ|何(?:人|度|個|分|円)|多少|几"
     ),
     Wanted.TIME: re.compile(
-        r"^\W*when\b|\band when\b|\b(?:what|which) (?:date|day|year|month|time)\b|\b(?:by|until|since) (?:when|what)\b"
+        r"^\W*when\b|\band when\b"
+        r"|\b(?:what|which) (?:date|day|weekday|year|month|times?|hours?|night|part of the day)\b"
+        r"|\bat what point\b|\b(?:by|until|since) (?:when|what)\b"
         r"|\bdeadline\b|\bdue\b|\b(?:wann|quand|cuando)\b|いつ|何時|什么时候|언제"
     ),
     Wanted.COMMAND: re.compile(
@@ -99,9 +129,13 @@ _WORDINGS: Mapping[Wanted, re.Pattern[str]] = {
         r"\bwhere\b|\bwhich (?:folder|file|path|city|room|place|town|country)\b"
         r"|\b(?:wo|ou est|donde|dove)\b|どこ|哪里|어디"
     ),
-    Wanted.PERSON: re.compile(r"\bwho(?:m|se)?\b|\b(?:wer|qui|quien|chi)\b|誰|谁|누구"),
+    Wanted.PERSON: re.compile(
+        r"^\W*(?:\w+ )?who(?:m|se)?\b|\b(?:and|to|by|from|for|with|of) whom?\b|\b(?:wer|qui|quien|chi)\b|誰|谁|누구"
+    ),
     Wanted.REASON: re.compile(r"\bwhy\b|\bwhat (?:caused?|is the reason)\b|\b(?:warum|pourquoi|perche)\b|なぜ|为什么"),
-    Wanted.LIST: re.compile(r"\b(?:which|list|what are)\b.*s\b"),
+    Wanted.LIST: re.compile(
+        r"^\W*list\b|\bwhat are\b.*s\b|^\W*which (?:\w+ )?\w{2,}[^s\W]s (?!(?:is|was|does|has|when|if)\b)"
+    ),
 }
 
 _QUOTED = re.compile(r"`([^`]+)`|\"([^\"]+)\"|“([^”]+)”|«([^»]+)»|「([^」]+)」")

@@ -22,7 +22,7 @@ class Step(TypedDict):
 
 def next_step(material: Material) -> Step:
     """Follow the links of the best pieces towards what is still missing, else search for the missing words."""
-    question = read_question(material.question)
+    question = read_question(material.question, material.other_words)
     extract = choose(question, material.passages)
     if extract.pieces and not extract.missing:
         return {"queries": [], "enough": True}

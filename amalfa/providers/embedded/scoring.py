@@ -6,15 +6,22 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from amalfa.calls import Passage
-from amalfa.providers.embedded.homes import Home, bare_path, homes_of
+from amalfa.providers.embedded.kinds import fits_kind, gives_a_value, speaks_in_general
 from amalfa.providers.embedded.months import with_iso_days
 from amalfa.providers.embedded.naming import Naming
-from amalfa.providers.embedded.question import Question, Wanted
-from amalfa.providers.embedded.sentences import Unit, units_of
-from amalfa.providers.embedded.terms import fold, parts_of, rarity, stem, synonyms_of, terms_of
+from amalfa.providers.embedded.pieces import Piece
+from amalfa.providers.embedded.question import UNSAID, Question, Wanted
+from amalfa.providers.embedded.sentences import Unit
+from amalfa.providers.embedded.terms import Shown, fold, parts_of, rarity, shown_in, stem, terms_of
+
+FRAMED = 0.65
+"""What a term is worth that only the section's heading, table header or lead-in has."""
 
 NEARBY = 0.6
-"""What a term is worth when only the piece's headings, table header or lead-in have it."""
+"""What it is worth when only the note's title or path has it."""
+
+REMARK = 0.1
+"""What is left of a piece's match when it mentions the thing asked for and gives no value."""
 
 ELSEWHERE = 0.4
 """What a name is worth that only another part of the same note has."""
@@ -24,71 +31,41 @@ SYNONYM = 0.55
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
-    """A unit and where it stands: `number` is its passage's place in the list, counted from 1.
-
-    `around` are the terms of everything that frames it: breadcrumb, title, path, table header, lead-in.
-    """
-
-    unit: Unit
-    number: int
-    passage: Passage
-    home: Home
-    terms: frozenset[str]
-    around: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
 class Rated:
     """How well a piece answers. All shares are of the question's weight, so that all of `held` together is at most 1.
 
-    `held` and `stated` go with the question's terms in order: what the piece and its frame hold of each, and what
-    the piece itself says. `coverage` is the sum of `held`; `core` is the like without the names, from 0 to 1.
+    `asked`, `held` and `stated` go with the question's terms in order: what each counts for, what the piece and its
+    surroundings hold of it, and what the piece itself says. `coverage` is the sum of `held`. `core` and `core_stated`
+    are shares, from 0 to 1, of what is asked about the named thing alone; with nothing asked, 1 and 0.
     """
 
     piece: Piece
+    asked: tuple[float, ...]
     held: tuple[float, ...]
     stated: tuple[float, ...]
     coverage: float
     core: float
+    core_stated: float
     score: float
-
-
-def pieces_of(passages: Sequence[Passage]) -> list[Piece]:
-    homes = homes_of(passages)
-    return [
-        Piece(
-            unit=unit,
-            number=number,
-            passage=passage,
-            home=homes[passage.path],
-            terms=frozenset(terms_of(unit.text)),
-            around=frozenset(terms_of(f"{passage.heading} {passage.title} {bare_path(passage.path)} {unit.context}")),
-        )
-        for number, passage in enumerate(passages, start=1)
-        for unit in units_of(passage.text)
-    ]
 
 
 def rate(question: Question, pieces: Sequence[Piece], naming: Naming) -> list[Rated]:
     """Every piece with its rating, best first; equals stay in reading order."""
     weights = _weights(question, pieces, naming)
     last = max((piece.number for piece in pieces), default=1)
-    rated = [
-        _rated(question, piece, weights, names=naming.names, first=1 - (piece.number - 1) / last) for piece in pieces
-    ]
+    scale = _Scale(question, naming, weights)
+    rated = [_rated(scale, piece, first=1 - (piece.number - 1) / last) for piece in pieces]
     return sorted(rated, key=lambda one: -one.score)
 
 
 def _weights(question: Question, pieces: Sequence[Piece], naming: Naming) -> dict[str, float]:
     """What each question term counts for. Telling ones count more, words that merely frame the question little."""
-    rare = rarity(piece.terms | piece.around for piece in pieces)
+    rare = rarity(piece.all_terms for piece in pieces)
     known = [rare[term] for term in question.terms if term in rare]
     usual = sum(known) / len(known) if known else 1.0
     return {
         term: rare.get(term, usual) * (1.0 if term in naming.names else _frame_weight(term, rare))
         for term in question.terms
-        if term not in naming.unseen
     }
 
 
@@ -101,8 +78,9 @@ def _frame_weight(term: str, known: Mapping[str, float]) -> float:
 FRAME_WEIGHT = 0.25
 
 _FRAMING_WORDS = """
-    mean stand number date day time year place name way kind type thing command option step work possible say happen
-    give correct right call current note write last latest newest change according use have take come go
+    mean stand number date day time year place person part turn name way kind type thing command option step
+    work possible say happen give correct right call current note write last latest newest change according use have
+    take come go
 """
 _FRAME_STEMS = frozenset(stem(word) for word in _FRAMING_WORDS.split())
 
@@ -115,97 +93,116 @@ def day_of(passage: Passage) -> str:
 _DAY = re.compile(r"(?<!\d)\d{4}-\d{2}-\d{2}(?!\d)")
 
 
-def _rated(
-    question: Question, piece: Piece, weights: Mapping[str, float], *, names: frozenset[str], first: float
-) -> Rated:
+@dataclass(frozen=True, slots=True)
+class _Scale:
+    """What pieces are held against: `weights` by question term, in the question's order."""
+
+    question: Question
+    naming: Naming
+    weights: Mapping[str, float]
+
+    def held(self, term: str, piece: Piece) -> float:
+        """What the piece and its surroundings hold of the term, from 0 to 1."""
+        stated = self.stated(term, piece)
+        return stated if stated == 1.0 else 1.0 - (1.0 - stated) * (1.0 - self._surrounded(term, piece))
+
+    def stated(self, term: str, piece: Piece) -> float:
+        """What the piece itself says of the term."""
+        if self._is_in(term, piece.said):
+            return 1.0
+        if (parts := parts_of(term)) and all(part in piece.terms for part in parts):
+            return 1.0
+        return SYNONYM if self.question.others.stand_in(term, piece.said) else 0.0
+
+    def core_of(self, piece: Piece) -> list[str]:
+        """The terms that say what is asked, not about what, and do not merely frame the question."""
+        named = self.naming.names | piece.home.identity.terms
+        return [term for term in self.weights if term not in named and term not in _FRAME_STEMS]
+
+    def _is_in(self, term: str, shown: Shown) -> bool:
+        return self.question.others.says(term, shown) or self.naming.aliases.stand_in(term, shown)
+
+    def _surrounded(self, term: str, piece: Piece) -> float:
+        is_name = term in self.naming.names
+        if self._is_in(term, piece.frame):
+            return FRAMED
+        if self._is_in(term, piece.around) or (is_name and self._is_in(term, piece.home.identity)):
+            return NEARBY
+        if self.question.others.stand_in(term, piece.frame):
+            return FRAMED * SYNONYM
+        if is_name and piece.home.has(term):
+            return ELSEWHERE
+        return NEARBY * SYNONYM if self.question.others.stand_in(term, piece.around) else 0.0
+
+
+def _rated(scale: _Scale, piece: Piece, *, first: float) -> Rated:
+    weights = scale.weights
     total = sum(weights.values()) or 1.0
-    held = {term: _held(term, piece, is_name=term in names) * weight / total for term, weight in weights.items()}
-    stated = tuple(_stated(term, piece) * weight / total for term, weight in weights.items())
-    core = [term for term in weights if term not in question.names and term not in piece.home.identity]
-    is_asked = any(term not in _FRAME_STEMS for term in core)
-    core_share = sum(held[term] for term in core) * total / sum(weights[term] for term in core) if is_asked else 1.0
-    coverage = sum(held.values())
-    score = (
-        coverage
-        + KIND_BONUS * fits_kind(question.wanted, piece.unit)
-        + KEY_BONUS * _is_about(question, piece.unit)
-        + PAIR_BONUS * _shared_pairs(question, piece.unit)
-        + RANK_BONUS * first
-        - _awkwardness(piece.unit, question.wanted)
+    says = {term: scale.stated(term, piece) for term in weights}
+    worth = REMARK if _is_remark(scale.question, piece.unit, says) else 1.0
+    held = {term: scale.held(term, piece) * worth * weight / total for term, weight in weights.items()}
+    stated = {term: says[term] * worth * weight / total for term, weight in weights.items()}
+    core = scale.core_of(piece)
+    asked = sum(weights[term] for term in core) / total
+    return Rated(
+        piece=piece,
+        asked=tuple(weight / total for weight in weights.values()),
+        held=tuple(held.values()),
+        stated=tuple(stated.values()),
+        coverage=sum(held.values()),
+        core=sum(held[term] for term in core) / asked if core else 1.0,
+        core_stated=sum(stated[term] for term in core) / asked if core else 0.0,
+        score=sum(held.values()) + RANK_BONUS * first + _bonus(scale.question, piece.unit),
     )
-    return Rated(piece, tuple(held.values()), stated, coverage, core_share, score)
 
 
+def _bonus(question: Question, unit: Unit) -> float:
+    """What a piece earns by its form rather than by its words."""
+    return (
+        KIND_BONUS * fits_kind(question.wanted, unit)
+        + VALUE_BONUS * states_a_fact(question, unit)
+        + KEY_BONUS * _is_about(question, unit)
+        + PAIR_BONUS * _shared_pairs(question, unit)
+        + OPENING_BONUS * _opens_with_the_deed(question, unit)
+        - _awkwardness(unit, question.wanted)
+    )
+
+
+OPENING_BONUS = 0.15
 KIND_BONUS = 0.14
+VALUE_BONUS = 0.3
 KEY_BONUS = 0.16
 PAIR_BONUS = 0.12
 RANK_BONUS = 0.06
 
 
-def _held(term: str, piece: Piece, *, is_name: bool) -> float:
-    stated = _stated(term, piece)
-    if stated == 1.0:
-        return stated
-    if term in piece.around or (is_name and term in piece.home.identity):
-        return NEARBY
-    if stated:
-        return stated
-    if is_name and piece.home.has(term):
-        return ELSEWHERE
-    return SYNONYM * NEARBY if synonyms_of(term) & piece.around else 0.0
+def states_a_fact(question: Question, unit: Unit) -> bool:
+    """Whether the piece gives a value, where one is asked for."""
+    return question.wants_value and gives_a_value(unit, question.terms)
 
 
-def _stated(term: str, piece: Piece) -> float:
-    if term in piece.terms:
-        return 1.0
-    if (parts := parts_of(term)) and all(part in piece.terms for part in parts):
-        return 1.0
-    return SYNONYM if synonyms_of(term) & piece.terms else 0.0
+def _opens_with_the_deed(question: Question, unit: Unit) -> bool:
+    """Whether it begins with what the question wants to do: "Stop sonar with …"."""
+    opening = shown_in(" ".join(unit.text.split()[:1])) if question.wanted is Wanted.COMMAND else None
+    return opening is not None and unit.kind in ("sentence", "item") and not opening.terms.isdisjoint(question.terms)
 
 
-_PLACE = re.compile(r"[~./]?\w*/\w|`[^`]*[./][^`]*`|\b(?:in|at|under|inside|beside|below) (?:the|a|an|`|[A-Z])")
-_PERSON = re.compile(r"\[\[|@\w|(?<=[\s|:(\[*])[A-ZÀ-ÞŁŚŻ][\w’'-]+|[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af]")
-_TIME = re.compile(
-    r"\d|(?:mon|tues|wednes|thurs|fri|satur|sun)day|[年月日]"
-    r"|\b(?:when|after|before|once|every|each|until|during|as soon|daily|nightly|weekly|noon|midnight)\b",
-    re.IGNORECASE,
-)
-_NUMBER = re.compile(
-    r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|twelve|once|twice|dozen|half)\b|[一二三四五六七八九十百千]"
-)
-_COMMAND = re.compile(
-    r"`[^`]+`|^(?:\*\*)?(?:set|run|add|use|open|type|edit|put|call|write|press|choose|install|start|stop|create|remove)\b",
-    re.IGNORECASE,
-)
-_MEANING = re.compile(r"\b(?:means?|is|are|stands? for|refers? to)\b|[:=—–]|とは", re.IGNORECASE)
-_REASON = re.compile(
-    r"\b(?:because|since|so that|due to|reason|therefore|caused?|weil|denn|parce)\b|ため|ので|因为", re.IGNORECASE
-)
-_SIGNS: Mapping[Wanted, re.Pattern[str]] = {
-    Wanted.PLACE: _PLACE,
-    Wanted.PERSON: _PERSON,
-    Wanted.TIME: _TIME,
-    Wanted.NUMBER: _NUMBER,
-    Wanted.COMMAND: _COMMAND,
-    Wanted.MEANING: _MEANING,
-    Wanted.REASON: _REASON,
-}
-
-
-def fits_kind(wanted: Wanted, unit: Unit) -> float:
-    """1 when the piece shows what is asked for, 0 when that cannot be told, -1 when it surely does not."""
-    sign = _SIGNS.get(wanted)
-    if sign is None:
-        return 0.0
-    if sign.search(unit.text) or (wanted is Wanted.COMMAND and unit.kind == "code"):
-        return 1.0
-    return -1.0 if wanted in (Wanted.NUMBER, Wanted.TIME) else 0.0
+def _is_remark(question: Question, unit: Unit, says: Mapping[str, float]) -> bool:
+    """Whether the piece only mentions what is asked for, without saying what it is."""
+    if not question.wants_value or gives_a_value(unit, question.terms):
+        return False
+    written = [term for term in says if term != UNSAID and (term in question.singular or not term.isalpha())]
+    if all(says[term] == 1.0 for term in written):
+        return False
+    return speaks_in_general(unit, question.singular)
 
 
 def _is_about(question: Question, unit: Unit) -> float:
     """How much of what the writer marked as the piece's subject is in the question; less than half counts as none."""
     key = [term for term in terms_of(unit.key) if not parts_of(term)]
-    share = sum(term in question.terms for term in key) / len(key) if key else 0.0
+    shown = shown_in(unit.key)
+    is_meant = any(question.others.stand_in(term, shown) for term in question.terms) if key else False
+    share = max(sum(term in question.terms for term in key) / len(key), SYNONYM * is_meant) if key else 0.0
     return share if share >= 0.5 else 0.0
 
 

@@ -5,8 +5,9 @@ from typing import TypedDict
 
 from amalfa.calls import Material, Passage
 from amalfa.providers.embedded.naming import Naming
+from amalfa.providers.embedded.pieces import Piece, pieces_of
 from amalfa.providers.embedded.question import Question, read_question
-from amalfa.providers.embedded.scoring import Piece, Rated, pieces_of, rate
+from amalfa.providers.embedded.scoring import Rated, rate
 
 SNIPPET_MOST_LINES = 12
 SNIPPET_MOST_CHARACTERS = 3_600
@@ -47,7 +48,7 @@ def _grown(piece: Piece, rated: Sequence[Rated]) -> tuple[int, int]:
 
 
 def _why(question: Question, best: Rated) -> str:
-    held = [term for term in question.terms if term in best.piece.terms | best.piece.around]
+    held = [term for term in question.terms if term in best.piece.all_terms]
     place = best.piece.unit.context
     under = f' under "{place[:200]}"' if place else ""
     return f"Shares {', '.join(held[:6]) or 'words of like meaning'}{under}."

@@ -4,7 +4,9 @@ import math
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 from amalfa.providers.embedded.months import with_iso_days
 from amalfa.providers.embedded.wordlists import IRREGULAR, STOP_WORDS, SYNONYM_GROUPS
@@ -39,8 +41,13 @@ def stem(word: str) -> str:
             break
     if len(word) > 3 and word[-1] == word[-2] and word[-1] in "bdgmnprt":
         word = word[:-1]
+    if len(word) > LONG_STEM and word.endswith("ll"):
+        word = word[:-1]
     return word[:-1] if len(word) > 3 and word[-1] == "e" else word
 
+
+LONG_STEM = 5
+"""Above this many letters a double l is a matter of spelling ("travelled"); in "call" and "fill" it is not."""
 
 # In order: the first ending that fits wins. The number is how many letters must be left over.
 _ENDINGS = (
@@ -74,6 +81,21 @@ def terms_of(text: str) -> list[str]:
         else:
             found.extend(_word_terms(token.group()))
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The terms that a text shows, and which of them are neighbours, in order."""
+
+    terms: frozenset[str]
+    pairs: frozenset[tuple[str, str]]
+
+
+def shown_in(*texts: str) -> Shown:
+    runs = [terms_of(text) for text in texts]
+    return Shown(
+        frozenset(term for run in runs for term in run), frozenset(pair for run in runs for pair in pairwise(run))
+    )
 
 
 def asked_terms(text: str) -> list[str]:

@@ -82,6 +82,8 @@ IRREGULAR = {
     "choice": "choose",
     "chose": "choose",
     "chosen": "choose",
+    "owns": "owner",
+    "owned": "owner",
     "met": "meet",
     "paid": "pay",
     "payment": "pay",

@@ -8,11 +8,19 @@ from amalfa.calls import Material, Passage
 from amalfa.providers.embedded.answer import NOT_IN_NOTES, OPENING, answer
 from tests.providers.embedded.manual import COOKING, MANUAL, passages_of
 
+OtherWordsGiven = tuple[tuple[str, tuple[str, ...]], ...]
 
-def ask(question: str, passages: tuple[Passage, ...] | None = None, *, max_chars: int = 4000) -> list[str]:
+
+def ask(
+    question: str,
+    passages: tuple[Passage, ...] | None = None,
+    *,
+    max_chars: int = 4000,
+    other_words: OtherWordsGiven = (),
+) -> list[str]:
     """The reply's quoted parts; the opening line is checked and left out."""
     found = passages if passages is not None else passages_of(MANUAL)
-    parts = list(answer(Material(question=question, passages=found), max_chars=max_chars))
+    parts = list(answer(Material(question, found, other_words=other_words), max_chars=max_chars))
     if parts[0].startswith(NOT_IN_NOTES):
         return parts
     assert parts[0].strip() == OPENING
@@ -157,6 +165,12 @@ def test_an_identifier_leads_to_the_line_that_holds_it() -> None:
     ) == ["Badge: 45-3004 [1]"]
 
 
+def test_a_line_that_only_names_the_thing_does_not_tell_its_port() -> None:
+    project = Passage("heron.md", 1, 1, "Heron", "- Hosted on: [[kestrel-04]]", title="Heron project")
+    assert ask("Which SSH port does kestrel-04 use?", (project,))[0].startswith(NOT_IN_NOTES)
+    assert ask("Which project is on kestrel-04?", (project,)) == ["Hosted on: [[kestrel-04]] [1]"]
+
+
 def test_a_link_is_followed_to_the_second_half_of_the_answer() -> None:
     project = Passage(
         "heron.md", 1, 1, "Project Heron", "The lead of Project Heron is [[Ada Ost]].", title="Project Heron"
@@ -165,6 +179,96 @@ def test_a_link_is_followed_to_the_second_half_of_the_answer() -> None:
     assert ask("In which city does the lead of Project Heron live?", (project, lead)) == [
         "The lead of Project Heron is [[Ada Ost]]. [1]",
         "Ada lives in Porto. [2]",
+    ]
+
+
+def test_what_search_found_instead_of_a_word_answers_a_question_in_other_words() -> None:
+    house = passages_of(
+        "# House\n\n## Heating\n\nThe thermostat is fixed at 21 degrees.\n\n## Lost things\n\nThey wait 6 weeks.\n",
+        "house.md",
+        "House rules",
+    )
+    question = "How warm are the rooms kept?"
+    found = ask(question, house, other_words=(("warm", ("degrees", "thermostat")), ("kept", ("stored",))))
+    assert found == ["The thermostat is fixed at 21 degrees. [2]"]
+    assert ask(question, house, other_words=(("rooms", ("chambers",)),))[0].startswith(NOT_IN_NOTES)
+
+
+def test_another_name_that_search_knows_stands_for_the_note_it_names() -> None:
+    others = (person("Marta Lindqvist", "1111"), person("Brigitte Ost", "4417"))
+    question = "What is the extension of Bibi?"
+    assert ask(question, others, other_words=(("Bibi", ("brigitte ost",)),)) == ["Extension: 4417 [2]"]
+    assert ask(question, others)[0].startswith(NOT_IN_NOTES)
+
+
+def test_a_nickname_of_several_small_words_is_a_name_too() -> None:
+    servers = tuple(
+        Passage(f"{name}.md", 1, 3, name, f"# {name}\n\n- Memory: {size} GB", title=name)
+        for name, size in (("kestrel-01", 64), ("kestrel-02", 128))
+    )
+    found = ask("How much memory has the old box?", servers, other_words=(("the old box", ("kestrel 02",)),))
+    assert found == ["Memory: 128 GB [2]"]
+
+
+def test_a_thing_that_is_also_the_name_of_a_note_may_just_be_a_thing() -> None:
+    desk = Passage("desk.md", 1, 3, "Front desk", "# Front desk\n\nA lost umbrella waits 6 weeks.", title="Front desk")
+    project = Passage("grey.md", 1, 3, "Grey Tern", "# Grey Tern\n\n- Budget: 5 EUR", title="Grey Tern")
+    given = (("umbrella", ("grey tern",)),)
+    assert ask("How long does a lost umbrella wait at the front desk?", (project, desk), other_words=given) == [
+        "A lost umbrella waits 6 weeks. [2]"
+    ]
+
+
+def test_a_remark_on_such_things_in_general_gives_no_value() -> None:
+    text = "# Invoice 7-01\n\nThe audit has no opinion on invoice amounts.\n"
+    invoice = passages_of(text, "invoice-7-01.md", "Invoice 7-01")
+    assert ask(
+        "What is the oven temperature of the pear cake?",
+        passages_of(
+            "# Pear cake\n\nSomebody reviewed the page on oven temperatures.\n\n- Oven temperature: 180 °C\n",
+            "pear.md",
+            "Pear cake",
+        ),
+    ) == ["Oven temperature: 180 °C [1]"]
+    assert ask("How much does invoice 7-01 cost?", invoice, other_words=(("cost", ("price",)),))[0].startswith(
+        NOT_IN_NOTES
+    )
+
+
+def test_a_long_block_of_code_answers_only_who_asks_how_to_do_something() -> None:
+    lines = "\n".join(f"offline_{at} = {at}" for at in range(40))
+    note = passages_of(f"# Offline\n\n```ini\n{lines}\n```\n", "offline.md", "Working offline")
+    assert ask("What happens offline?", note)[0].startswith(NOT_IN_NOTES)
+    assert ask("How do I set offline_3?", note)[0].startswith("```ini")
+
+
+def test_the_sentence_that_begins_with_the_deed_comes_first() -> None:
+    text = "# Models\n\nA change of `model` is written down by sonar.\n\nChange the model with `sonar.model`.\n"
+    assert ask("How do I change the model?", passages_of(text, "models.md", "Models"))[0] == (
+        "Change the model with `sonar.model`. [1]"
+    )
+
+
+def test_a_sentence_may_leave_the_name_to_its_neighbour() -> None:
+    text = "# Hosts\n\nAsk Heron for a host. Hosts that are down are left out.\n"
+    assert ask("What happens when Heron is down?", passages_of(text, "hosts.md", "Hosts")) == [
+        "Hosts that are down are left out. [1]"
+    ]
+
+
+def test_the_second_step_is_taken_rather_than_a_remark_in_the_first_note() -> None:
+    project = Passage(
+        "heron.md",
+        1,
+        5,
+        "Project Heron",
+        "# Project Heron\n\nNobody has an opinion on phone extensions.\n\n- Lead: [[Ada Ost]]",
+        title="Project Heron",
+    )
+    lead = Passage("ada.md", 1, 1, "Ada Ost", "Ada can be reached on extension 4417.", title="Ada Ost")
+    assert ask("What is the phone extension of the lead of Project Heron?", (project, lead)) == [
+        "Lead: [[Ada Ost]] [1]",
+        "Ada can be reached on extension 4417. [2]",
     ]
 
 

@@ -70,6 +70,11 @@ def test_small_words_count_only_when_there_are_no_others() -> None:
     assert telling(asked_terms("to be or not to be")) == ["to", "be", "or", "not"]
 
 
+def test_a_doubled_l_is_spelling_in_long_words_only() -> None:
+    assert stem("travelled") == stem("traveled") == stem("travel")
+    assert stem("filled") == stem("fill") != stem("file")
+
+
 def test_likeness_goes_both_ways() -> None:
     assert stem("erase") in synonyms_of(stem("delete"))
     assert stem("delete") in synonyms_of(stem("erase"))
