@@ -13,7 +13,7 @@ from amalfa.knowledge.sought import Sought, match_expression
 from amalfa.knowledge.words import fold
 from amalfa.store.rows import Row, fetch
 
-MOST = 50
+MOST = 40
 MOST_FOCUSED = 25
 MOST_HOPS = 8
 MOST_DATED = 30

@@ -1,10 +1,11 @@
 """Measures, from 0 to 1, how well a passage or a single statement holds a unit of the question. Pure."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from amalfa.knowledge.passagetext import PassageText
 from amalfa.knowledge.question import Kind
 from amalfa.knowledge.sought import Sought
+from amalfa.knowledge.words import character_pairs
 
 SYNONYM = 0.75
 SAME_ROOT = 0.6
@@ -28,7 +29,7 @@ def held(one: Sought, text: PassageText) -> float:
         return text.share_of_pairs(one.unit.tokens)
     if text.candidate.note_id in one.notes:
         return 1.0
-    if any(spelling in text.everything for spelling in one.spellings) and _is_spelled_so(one, text.folded):
+    if any(spelling in text.everything for spelling in one.spellings) and _is_spelled_so(one, lambda: text.folded):
         return 1.0
     if _implies(one, text.content, text.content_words):
         return SYNONYM
@@ -56,7 +57,8 @@ def is_label(one: Sought, text: PassageText) -> bool:
 def held_in(one: Sought, words: str) -> float:
     """The same for the spaced words of one statement."""
     if one.unit.kind is Kind.UNSPACED:
-        return 0.0
+        pairs = set(character_pairs(words))
+        return sum(token in pairs for token in one.unit.tokens) / max(1, len(one.unit.tokens))
     if any(spelling in words for spelling in one.spellings):
         return 1.0
     if _implies(one, words, words.split()):
@@ -71,13 +73,17 @@ def is_about(one: Sought, text: PassageText) -> bool:
     """Whether the passage's note or heading is what is sought, rather than mentioning it."""
     if text.candidate.note_id in one.notes:
         return True
-    return any(spelling in text.above for spelling in one.spellings) and _is_spelled_so(one, text.folded_above)
+    return any(spelling in text.above for spelling in one.spellings) and _is_spelled_so(one, lambda: text.folded_above)
 
 
-def _is_spelled_so(one: Sought, folded: str) -> bool:
-    """Whether a name stands there to its last letter: stemming makes one of Renée and René."""
+def _is_spelled_so(one: Sought, fold: Callable[[], str]) -> bool:
+    """Whether a name stands there to its last letter: stemming makes one of Renée and René.
+
+    Folding a passage is dear, so it is done only for names.
+    """
     if one.unit.kind is not Kind.NAME:
         return True
+    folded = fold()
     return any(f" {name} " in folded or f" {name}s " in folded for name in one.folded)
 
 

@@ -91,9 +91,10 @@ _EXPECTS_VALUE = re.compile(
 _HOW = frozenset({"how", "wie", "combien", "cuán"})
 _WHICH = frozenset({"which", "what"})
 _MEASURES = frozenset({"date", "day", "year", "month", "time", "number", "amount", "percentage"})
-# Particles, endings and question words of Japanese and Chinese; they stand between the words that matter.
+# Particles, endings and question words of Japanese, Chinese and Korean; they stand between the words that matter.
 _FUNCTION_CHARACTERS = re.compile(
-    r"[\u3041-\u309f]+|什么|怎么|怎样|如何|哪个|哪里|哪些|多少|为什么|[的了是在有吗呢吧谁请和与]"
+    r"[\u3041-\u309f]+|什么|怎么|怎样|如何|哪个|哪里|哪些|多少|为什么|何时|[的了是在有吗呢吧谁请和与几何誰]"
+    r"|무엇|언제|어디|누구|누가|어떻게|얼마|몇|왜|입니까|습니까|인가요|나요"
 )
 _JOINS = frozenset({"of", "the", "de", "von", "van", "der", "la", "du"})
 

@@ -80,6 +80,16 @@ class _Looker:
         self._seen, self._inner = now, _folders_of(now)
         return changed
 
+    def remember(self, notes: Iterable[str]) -> None:
+        """Take notes that events told of for looked at, so that their going is missed at the next look."""
+        for path in notes:
+            try:
+                found = os.stat(os.path.join(self._root, path))  # noqa: PTH116 - a path as the events spell it
+            except OSError:
+                self._seen.pop(path, None)
+            else:
+                self._seen[path] = hash((found.st_size, found.st_mtime_ns, found.st_ino))
+
     def folders(self) -> tuple[Path, ...]:
         """The folders to watch, remembered for `has_moved`."""
         self._folders = {folder: folder.stat().st_ino for folder in watched_folders(self.sources)}
@@ -130,6 +140,7 @@ async def _events(looker: _Looker, look_every_s: float) -> AsyncIterator[tuple[s
             told = [path for _, path in batch]
             notes, has_folder = await anyio.to_thread.run_sync(looker.notes_among, told) if told else ((), False)
             if notes:
+                await anyio.to_thread.run_sync(looker.remember, notes)
                 yield notes
             if not has_folder and anyio.current_time() - looked_at < look_every_s:
                 continue

@@ -146,6 +146,11 @@ def test_link_definitions_are_in_a_passage_although_nothing_shows_them() -> None
     assert shown("# A\n\n[kettle]: kettle.md\n\n[pot]: pot.md") == ["# A\n\n[kettle]: kettle.md\n\n[pot]: pot.md"]
 
 
+def test_link_definitions_between_passages_belong_to_one_of_them() -> None:
+    sentence = f"{SENTENCE}\n" * 20
+    assert sum("[pot]: pot.md" in passage for passage in shown(f"{sentence}\n[pot]: pot.md\n\n{sentence}")) == 1
+
+
 def test_what_lies_before_the_first_line_asked_for_is_left_out() -> None:
     assert [(chunk.start, chunk.end) for chunk in chunks("---\ntitle: T\n---\n\n# A\n\ntext", first=3)] == [(4, 7)]
 

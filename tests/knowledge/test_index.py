@@ -474,7 +474,6 @@ KILLED_IN_THE_MIDDLE = textwrap.dedent("""
     from amalfa.knowledge.files import NoteFiles
     from amalfa.knowledge.index import Index
     from amalfa.knowledge.sources import Sources
-    from amalfa.store.rows import fetch
 
     class Stalling(NoteFiles):
         count = 0

@@ -40,6 +40,7 @@ NOTES = {
     "handbook/cli.md": (
         "# Command line\n\nRun `otter --drain-timeout 30 --max-retries 4`.\n\nSet `OTTER_HOME` first. See foo.bar_baz."
     ),
+    "ko/서울 매장.md": "# 서울 매장\n\n냉장고 온도는 104도입니다.",
     "ja/cafe.md": "# 猫カフェ\n\n猫カフェの営業時間は午前十時から午後八時までです。\n\nCafé crème costs 4 €.",
 }  # fmt: skip
 
@@ -153,6 +154,17 @@ async def test_within_narrows_the_search_to_some_notes(index: Index) -> None:
     assert {passage.path.split("/")[0] for passage in passages} == {"log"}
     assert not (await retriever.retrieve("Which port does Amber Falcon use?", within=("people/*.md",))).is_sufficient
     assert (await retriever.retrieve("anything", within=("nowhere",))).searched == 0
+
+
+async def test_a_question_word_of_another_script_is_no_content(index: Index) -> None:
+    evidence = await Retriever(index).retrieve("서울 매장 냉장고 온도는 몇 도입니까?")
+    assert evidence.is_sufficient
+    assert "104도입니다" in evidence.passages[0].text
+
+
+async def test_what_may_stand_for_the_words_of_a_question_goes_along(index: Index) -> None:
+    evidence = await Retriever(index).retrieve("Who is the owner of AF-7?")
+    assert "amber falcon" in dict(evidence.other_words)["AF-7"]
 
 
 async def test_an_unfinished_last_word_is_completed(index: Index) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from amalfa.knowledge import sources as module
 from amalfa.knowledge.files import MAX_BYTES
-from amalfa.knowledge.sources import Found, Skipped, Sources, is_note_path, scan, watched_folders
+from amalfa.knowledge.sources import Found, NoteNames, Skipped, Sources, is_note_path, scan, watched_folders
 from tests.knowledge.conftest import Vault
 
 
@@ -133,6 +133,60 @@ def test_links_out_of_the_root_are_named_and_those_inside_are_followed(vault: Va
     assert found(sources) == ["real/note.md"]  # its one name, whichever link leads there
     reason = "it is a link that leads outside the allowed folders"
     assert skipped(sources) == {"outer.md": reason, "folder": reason}
+
+
+def test_a_link_to_a_note_that_no_source_covers_names_it(vault: Vault) -> None:
+    vault.write("attic/note.md", "x")
+    vault.write("guide/g.md", "x")
+    (vault.root / "guide" / "link.md").symlink_to("../attic/note.md")
+    sources = Sources(vault.root, ("guide",))
+    assert found(sources) == ["guide/g.md", "guide/link.md"]
+    assert is_note_path(sources, "guide/link.md")
+    assert not is_note_path(sources, "attic/note.md")
+
+
+def test_a_link_brings_in_nothing_that_is_excluded_where_it_lies(vault: Vault) -> None:
+    vault.write("drafts/d.md", "x")
+    (vault.root / "a.md").symlink_to("drafts/d.md")
+    (vault.root / "folder").symlink_to("drafts")
+    sources = Sources(vault.root, excludes=("drafts",))
+    assert found(sources) == []
+    assert not any(is_note_path(sources, path) for path in ("a.md", "folder/d.md", "drafts/d.md"))
+
+
+def test_several_links_to_one_folder_list_its_notes_once(vault: Vault, tmp_path: Path) -> None:
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared" / "s.md").write_text("x")
+    for name in ("one", "two"):
+        (vault.root / name).symlink_to(tmp_path / "shared")
+    assert found(Sources(vault.root, also_allowed=(tmp_path / "shared",))) == ["one/s.md"]
+
+
+@pytest.mark.parametrize(
+    ("spelling", "name"),
+    [
+        ("guide/g.md", "guide/g.md"),
+        ("./guide//g.md", "guide/g.md"),
+        ("guide/../guide/g.md", "guide/g.md"),
+        ("{root}/guide/g.md", "guide/g.md"),
+        ("link.md", "guide/g.md"),
+        ("folder/g.md", "guide/g.md"),
+        ("guide/not-yet.md", "guide/not-yet.md"),
+        ("guide/g.txt", None),
+        ("../secret.md", None),
+        ("/etc/passwd", None),
+        ("drafts/d.md", None),
+        ("", None),
+        ("a\0b.md", None),
+        ("\ud800.md", None),
+    ],
+)
+def test_every_spelling_of_a_path_means_the_one_name_of_its_note(vault: Vault, spelling: str, name: str | None) -> None:
+    vault.write("guide/g.md", "x")
+    (vault.root / "link.md").symlink_to("guide/g.md")
+    (vault.root / "folder").symlink_to("guide")
+    names = NoteNames(Sources(vault.root, excludes=("drafts",)))
+    assert names.of(spelling.replace("{root}", str(vault.root))) == name
 
 
 def test_a_folder_that_links_back_to_its_parent_ends(vault: Vault) -> None:

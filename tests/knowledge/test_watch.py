@@ -67,14 +67,20 @@ class Told:
 
 @asynccontextmanager
 async def watching(
-    sources: Sources, vault: Vault, *, ready: str = "ready.md", look_every_s: float = NEVER_S
+    sources: Sources,
+    vault: Vault,
+    *,
+    ready: str = "ready.md",
+    look_every_s: float = NEVER_S,
+    look_without_events_s: float = NEVER_S,
 ) -> AsyncIterator[Told]:
     """A watch that runs and has a clean sheet; unless told to look, only events can tell it anything."""
     told = Told()
     beginning = vault.write(f"{Path(ready).parent}/beginning.md", "x")
 
     async def listen() -> None:
-        async with aclosing(changes_of(sources, look_every_s=look_every_s)) as changes:
+        every = changes_of(sources, look_every_s=look_every_s, look_without_events_s=look_without_events_s)
+        async with aclosing(every) as changes:
             async for paths in changes:
                 told.add(paths)
 
@@ -297,7 +303,11 @@ async def test_where_the_system_cannot_watch_it_says_so_and_looks_itself(
     vault.write("a.md", "x")
     monkeypatch.setattr("watchfiles.awatch", refusing)
     with caplog.at_level(logging.WARNING, "amalfa.knowledge"):
-        assert await changes_without_events(vault, lambda: vault.write("b.md", "x")) == ("b.md",)
+        async with aclosing(changes_of(Sources(vault.root), look_without_events_s=0.01)) as changes:
+            for path in ("a.md", "b.md", "c.md"):
+                vault.write(path, "x")
+                with anyio.fail_after(PROMISED_S):
+                    assert await anext(changes) == (path,)
     (record,) = caplog.records
     assert "OS file watch limit reached" in record.getMessage()
 
@@ -323,6 +333,28 @@ async def test_what_events_keep_silent_about_is_found_by_looking(
     vault.write("a.md", "x")
     monkeypatch.setattr("watchfiles.awatch", silent)
     assert await changes_without_events(vault, make_edit) == ("a.md",)
+
+
+async def test_a_note_that_events_told_is_missed_when_it_goes_without_one(
+    vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def telling_of_one(*_: object, **__: object) -> AsyncIterator[set[tuple[object, str]]]:
+        yield set()
+        yield {(1, str(vault.write("b.md", "x")))}
+        while True:
+            await anyio.lowlevel.checkpoint()
+            yield set()
+
+    vault.write("a.md", "x")
+    monkeypatch.setattr("watchfiles.awatch", telling_of_one)
+    async with aclosing(changes_of(Sources(vault.root), look_every_s=0.0)) as changes:
+        with anyio.fail_after(PROMISED_S):
+            assert [await anext(changes), await anext(changes)] == [("a.md",), ("b.md",)]
+        (vault.root / "b.md").unlink()
+        told: tuple[str, ...] = ()
+        with anyio.move_on_after(1.0):
+            told = await anext(changes)
+        assert told == ("b.md",)
 
 
 async def test_a_change_behind_a_link_is_found_by_looking(vault: Vault, tmp_path: Path) -> None:
