@@ -160,12 +160,16 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What the policy made of one candidate: `verdict` is "planned" or "refused", `code` a fixed reason."""
+    """What the policy made of one candidate: `verdict` is "planned" or "refused", `code` a fixed reason.
+
+    `is_wanted`: the caller asked for this model by name, so a refusal of it has to be told.
+    """
 
     model: str
     verdict: Literal["planned", "refused"]
     code: str
     detail: str = ""
+    is_wanted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

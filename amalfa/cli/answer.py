@@ -71,7 +71,8 @@ def _remarks(answer: Document) -> list[str]:
     remarks = [f"Warning: {sentence(warning)}" for warning in answer.texts("warnings")]
     dropped = answer.whole("dropped_citations") or 0
     if dropped:
-        remarks.append(f"{count(dropped, 'citation')} could not be verified and was left out.")
+        verb = "was" if dropped == 1 else "were"
+        remarks.append(f"{count(dropped, 'citation')} could not be verified and {verb} left out.")
     if answer.flag("is_general"):
         remarks.append("This answer does not come from the notes.")
     steps = answer.items("steps")

@@ -45,7 +45,7 @@ def left_machine_text(route: Document, model: str) -> str:
 
 
 def passed_over(route: Document, model: str) -> list[str]:
-    """Why the models that came first did not answer: those that failed, and those out of reach."""
+    """Why others did not answer: those that failed, those out of reach, and those asked for by name."""
     failed = [
         f"{attempt.text('model')}: {attempt.text('error') or attempt.text('outcome')}"
         for attempt in route.items("attempts")
@@ -54,7 +54,9 @@ def passed_over(route: Document, model: str) -> list[str]:
     unreached = [
         f"{one.text('model')}: {one.text('detail') or one.text('code')}"
         for one in route.items("candidates")
-        if one.text("verdict") == "refused" and one.text("code") in _OUT_OF_REACH and one.text("model") != model
+        if one.text("verdict") == "refused"
+        and one.text("model") != model
+        and (one.flag("isWanted") or one.text("code") in _OUT_OF_REACH)
     ]
     return failed + unreached
 

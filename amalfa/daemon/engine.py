@@ -128,12 +128,13 @@ class _Builder:
         if not isinstance(provider, EmbeddingProvider):
             log.warning("docs.embeddings: %s cannot embed, so the notes are searched by words alone", name.provider)
             return None
-        is_local = provider.is_verified_local
-        # Private notes are embedded only where they may be; elsewhere the rest goes under the usual class.
-        privacy = PrivacyClass.LOCAL_ONLY if is_local else loaded.settings.sonar.privacy.default
+        if not provider.is_verified_local:
+            # Every question and every note would go there, `--local` or not, and no route would tell of it.
+            log.warning("docs.embeddings: %s is not verified to be your own, so it is not used", name.provider)
+            return None
         ledger, clock = self.lasting.ledger, self.lasting.clock
-        model = EmbeddingModel(name, provider, privacy, ledger, clock, number)
-        return Embedder(model.embed, str(name), is_local)
+        model = EmbeddingModel(name, provider, PrivacyClass.LOCAL_ONLY, ledger, clock, number)
+        return Embedder(model.embed, str(name), is_local=True)
 
 
 class Engine:

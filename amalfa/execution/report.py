@@ -98,7 +98,10 @@ class Report:
 
     def hint(self) -> str:
         """What to do about the first failure that says so."""
-        return next((error.hint for error in self._errors if error.hint), "amalfa doctor")
+        usual = "amalfa doctor"
+        if any(one.code == "cloud_disabled" for one in self._plan.judged) and self._call.wish.prefer == "cloud":
+            usual = "amalfa config set sonar.cloud.enabled true"
+        return next((error.hint for error in self._errors if error.hint), usual)
 
     def _reason(self, entry: Entry) -> str:
         failed = [f"{attempt.model} failed: {attempt.error.rstrip('.')}" for attempt in self._attempts if attempt.error]
@@ -106,8 +109,9 @@ class Report:
         return "; ".join((entry.reason, *failed, *passed_over))
 
     def _passed_over(self, entry: Entry) -> list[Judged]:
-        """The models that stood in reach of the rules but were not available."""
-        return [one for one in self._plan.judged if one.code in _OUT_OF_REACH and one.model != str(entry.model)]
+        """The models that the rules allow but that were not available, and whatever was asked for by name."""
+        refused = (one for one in self._plan.judged if one.verdict == "refused" and one.model != str(entry.model))
+        return [one for one in refused if one.is_wanted or one.code in _OUT_OF_REACH]
 
     def _left_machine(self) -> LeftMachine | None:
         if not self._sent:

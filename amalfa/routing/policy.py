@@ -5,7 +5,7 @@ the explicit model, the task's own models, then tier by tier. Same input, same p
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from amalfa.calls import LIGHT_TASKS, Judged, ModelName, PrivacyClass, Tier, Wish
@@ -69,8 +69,10 @@ def make_plan(need: Need, rules: Rules, candidates: Sequence[Candidate]) -> Plan
         else:
             reason = _reason(candidate, need, rules)
             entries.append(Entry(candidate.model, candidate.tier, reason, leaves_machine=candidate.leaves_machine))
-    planned = tuple(Judged(str(entry.model), "planned", "planned", entry.reason) for entry in entries)
-    return Plan(tuple(entries), planned + tuple(refused), rules.strategy)
+    planned = [Judged(str(entry.model), "planned", "planned", entry.reason) for entry in entries]
+    wanted = {str(model) for model in need.asked_models}
+    verdicts = (replace(one, is_wanted=one.model in wanted) for one in (*planned, *refused))
+    return Plan(tuple(entries), tuple(verdicts), rules.strategy)
 
 
 def _tier_order(need: Need, rules: Rules) -> tuple[Tier, ...]:

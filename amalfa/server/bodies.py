@@ -75,6 +75,7 @@ class JudgedShown(CamelShown):
     verdict: str
     code: str
     detail: str
+    is_wanted: bool
 
 
 class AttemptShown(CamelShown):

@@ -73,12 +73,12 @@ class Events(Response):
             await stream.event("output", await self._work(stream.emit))
             await stream.event("done", {})
         except AmalfaError as error:
-            await stream.event("error", {**described(error), "partial": stream.has_text})
+            await stream.fail(error)
         except Exception:
             # The status line is out, so nothing above can turn this into a 500 any more.
             log.exception("a streamed call failed unexpectedly")
             failure = AmalfaError("Sonar failed unexpectedly.", hint="amalfa sonar logs")
-            await stream.event("error", {**described(failure), "partial": stream.has_text})
+            await stream.fail(failure)
 
 
 class _Stream:
@@ -100,6 +100,11 @@ class _Stream:
                 await self.event("delta", {"text": text})
             case _:
                 assert_never(step)
+
+    async def fail(self, error: AmalfaError) -> None:
+        """End with an error that says whether text went out before it."""
+        await self.event("error", {**described(error), "partial": self.has_text})
+        await self.event("done", {})
 
     async def event(self, name: str, data: Mapping[str, object]) -> None:
         body = json.dumps(data, ensure_ascii=False, separators=(",", ":"))

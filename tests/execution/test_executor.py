@@ -259,3 +259,10 @@ async def test_the_cost_of_an_answer_holds_all_its_attempts() -> None:
     house = House(cloud([UpstreamBroken("no")], cost_usd=0.5), FakeProvider("lan", scripts=[["Yes."]], cost_usd=0.25))
     answer = await house.executor.tell(a_call(), house.listener)
     assert answer.usage == Usage(10, 3, 0.25, 0)
+
+
+async def test_a_model_asked_for_by_name_is_never_passed_over_in_silence() -> None:
+    refused = Judged("openrouter:x/y", "refused", "cloud_disabled", "sonar.cloud.enabled is false", is_wanted=True)
+    house = House(local(["Yes."]), judged=(refused,))
+    answer = await house.executor.tell(a_call(), house.listener)
+    assert "openrouter:x/y was not asked: sonar.cloud.enabled is false" in answer.route.reason

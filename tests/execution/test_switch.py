@@ -132,3 +132,10 @@ async def test_the_models_of_a_task_come_first() -> None:
     configured = settings(tasks={"synthesize": {"model": ["phi3", "llama3:8b"]}})
     planned, _ = await plan_of(a_call(), configured, ollama=up("phi3:latest", "llama3:8b", "qwen2.5:1.5b"))
     assert planned == ["ollama:phi3", "ollama:llama3:8b", QWEN, str(EXTRACTIVE)]
+
+
+async def test_a_model_asked_for_by_name_is_marked_so_that_its_refusal_is_told() -> None:
+    providers = {provider.name: provider for provider in (OLLAMA, OPENROUTER, EMBEDDED)}
+    plan = await Switch(settings(), providers, FakeBoard({})).plan(asking("openrouter:x/y"))
+    wanted = [one for one in plan.judged if one.is_wanted]
+    assert [(one.model, one.verdict, one.code) for one in wanted] == [("openrouter:x/y", "refused", "cloud_disabled")]

@@ -101,8 +101,8 @@ async def test_an_error_in_a_stream_is_an_event_that_says_whether_text_went_out(
 ) -> None:
     engine.office.will_break_after("Half")
     reply = await client.post("/sonar/ask", json={"question": "Which port does Ollama use?", "stream": True})
-    name, data = events_of(reply.text)[-1]
-    assert name == "error"
+    (name, data), (last, _) = events_of(reply.text)[-2:]
+    assert (name, last) == ("error", "done")
     assert (data["code"], data["partial"]) == ("broken_off", True)
     assert data["route"]["attempts"][0]["outcome"] == "upstream_broken"
 

@@ -1,5 +1,6 @@
 """Answers a question with the best pieces of the passages, word for word, or says that they hold no answer."""
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -91,7 +92,10 @@ def choose(question: Question, passages: Sequence[Passage]) -> Extract:
         chosen = [steps.first.piece, steps.second.piece]
     else:
         chosen = _without_repeats(question, fitting)
-    return Extract(tuple(_with_blocks(chosen, pieces)), _missing(question, chosen))
+    whole = list(_with_blocks(chosen, pieces))
+    if question.wanted is Wanted.COMMAND:
+        whole = _with_commands(whole, pieces)
+    return Extract(tuple(whole), _missing(question, chosen))
 
 
 def _without_repeats(question: Question, fitting: Sequence[Rated]) -> list[Piece]:
@@ -195,6 +199,20 @@ def _with_blocks(chosen: Sequence[Piece], pieces: Sequence[Piece]) -> Iterator[P
             if id(one) not in shown:
                 shown.add(id(one))
                 yield one
+
+
+def _with_commands(chosen: Sequence[Piece], pieces: Sequence[Piece]) -> list[Piece]:
+    """The first piece brings along the code blocks right under it: who asks how to do a thing wants to do it."""
+    if not chosen or any(piece.unit.kind == "code" for piece in chosen):
+        return list(chosen)
+    start = next(place for place, piece in enumerate(pieces) if piece is chosen[0])
+    below = itertools.takewhile(lambda piece: piece.number == chosen[0].number, pieces[start + 1 : start + 1 + REACH])
+    code = [piece for piece in below if piece.unit.kind == "code"]
+    return [chosen[0], *code, *chosen[1:]]
+
+
+REACH = 5
+"""How many pieces below its sentence a code block may stand to belong to it."""
 
 
 def _block_around(place: int, pieces: Sequence[Piece]) -> Sequence[Piece]:

@@ -86,6 +86,12 @@ def test_what_the_passages_do_not_say_is_refused_with_the_mark_first(question: s
     assert "".join(ask(question)).split()[0] == NOT_IN_NOTES
 
 
+def test_who_asks_how_to_do_a_thing_gets_the_commands_under_the_sentence() -> None:
+    text = "Rotate the key of the kettle by replacing it in its drawer.\n\n```sh\nkettle key --new\n```\n\nIt is red."
+    passages = (Passage("kettle.md", 1, 7, "Kettle", text, title="Kettle"),)
+    assert ask("How do I rotate the key of the kettle?", passages)[1] == "```sh\nkettle key --new\n```\n[1]"
+
+
 def test_no_passages_are_refused_too() -> None:
     assert ask("What is sonar?", ())[0].startswith(NOT_IN_NOTES)
 
