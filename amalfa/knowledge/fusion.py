@@ -1,6 +1,5 @@
 """Merges two rankings of passages into one, and leaves repeated texts out. Pure."""
 
-import re
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
@@ -8,8 +7,6 @@ from amalfa.knowledge.rank import Scored
 
 RRF_K = 60
 """The constant of reciprocal rank fusion; larger values make the places of the two lists count more evenly."""
-
-_WORD = re.compile(r"\w+")
 
 
 def fused(ranked: Sequence[Scored], by_meaning: Sequence[int], only_by_meaning: Collection[int]) -> list[Scored]:
@@ -31,11 +28,11 @@ def fused(ranked: Sequence[Scored], by_meaning: Sequence[int], only_by_meaning: 
 
 
 def without_repeats(ranked: Sequence[Scored]) -> list[Scored]:
-    """The passages without those whose words, in order, were there before; a different number keeps both."""
+    """The passages without those whose text, case and blanks aside, was there before."""
     seen: set[str] = set()
     kept: list[Scored] = []
     for scored in ranked:
-        words = " ".join(_WORD.findall(scored.candidate.text)).lower()
+        words = " ".join(scored.candidate.text.lower().split())
         if words not in seen:
             seen.add(words)
             kept.append(scored)

@@ -53,6 +53,8 @@ def test_no_patterns_match_nothing() -> None:
         pytest.param("g/a+(b)|c$.md", "g/a+(b)|c$.md", True, id="signs of regular expressions mean themselves"),
         pytest.param("Über/日本*", "Über/日本語.md", True, id="any script"),
         pytest.param("g/a\nb.md", "g/a\nb.md", True, id="even a line end"),
+        pytest.param("caf\u00e9/*", "cafe\u0301/a.md", True, id="an accent of its own is the same letter"),
+        pytest.param("cafe\u0301/*", "caf\u00e9/a.md", True, id="either way round"),
         pytest.param("guide[!x]a.md", "guide/a.md", False, id="an inverted set stays in its segment"),
         pytest.param("guide[.-9]a.md", "guide/a.md", False, id="and so does a range around the slash"),
     ],
