@@ -35,7 +35,12 @@ def set_value(project: Project, key: str, written: str, *, environ: Mapping[str,
         if not found:
             return _save(file, text)
         refused = refused or found
-    raise InvalidConfig(f"{show_key(path)} was not changed: {refused[0].message}.", problems=refused)
+    message = refused[0].message
+    raise InvalidConfig(
+        f"{show_key(path)} was not changed: {message}{'' if message.endswith('?') else '.'}",
+        hint="see what it may be with `amalfa config schema`",
+        problems=refused,
+    )
 
 
 def _refuse_secrets(path: KeyPath, written: str) -> None:
