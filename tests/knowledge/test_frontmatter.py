@@ -119,6 +119,9 @@ def test_keys_beyond_the_usual_ones_are_facts(block: str, has_facts: bool) -> No
         pytest.param("amalfa: private # keep it here", id="with a comment"),
         pytest.param("amalfa :   private", id="with spaces"),
         pytest.param("{amalfa: private, title: T}", id="in one line"),
+        pytest.param("amalfa: >\n  private", id="folded"),
+        pytest.param("class: &c private\namalfa: *c", id="by reference"),
+        pytest.param("amalfa: !!bool private", id="as a type it is not"),
         pytest.param("amalfa: public\namalfa: private", id="after another value"),
         pytest.param("amalfa: private\namalfa: public", id="before another value"),
         pytest.param("amalfa: private\ntitle: [broken", id="in a broken block"),
@@ -179,6 +182,11 @@ def test_a_key_given_twice_is_no_problem() -> None:
     assert front.title in ("One", "Two")
 
 
+def test_an_anchor_given_twice_is_no_problem() -> None:
+    front = read("title: &a One\nowner: &a Two\ntags: [*a]")
+    assert (front.problem, front.title, front.tags) == ("", "One", ("Two",))
+
+
 def test_a_broken_block_still_gives_its_plain_lines() -> None:
     front = read("title: 'The Kettle'\ntags: [home, \"kitchen\"]\ndate: 2024-03-12\nowner: Ada: Bob\nlist: [open")
     assert (front.title, front.tags, front.date) == ("The Kettle", ("home", "kitchen"), "2024-03-12")
@@ -215,7 +223,7 @@ def test_entities_that_multiply_are_not_spelled_out() -> None:
 
 
 def test_merged_keys_that_multiply_are_not_spelled_out_either() -> None:
-    levels = "\n".join(f"a{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 8)}]}}" for n in range(1, 7))
+    levels = "\n".join(f"a{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 8)}]}}" for n in range(1, 8))
     began_s = time.thread_time()
     front = read(f"a0: &a0 {{x: 1}}\n{levels}\ntitle: T")
     assert front.title == "T"

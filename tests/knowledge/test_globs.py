@@ -53,6 +53,7 @@ def test_no_patterns_match_nothing() -> None:
         pytest.param("g/a+(b)|c$.md", "g/a+(b)|c$.md", True, id="signs of regular expressions mean themselves"),
         pytest.param("Über/日本*", "Über/日本語.md", True, id="any script"),
         pytest.param("g/a\nb.md", "g/a\nb.md", True, id="even a line end"),
+        pytest.param("**a**/b**c", "abc/b", True, id="many stars find what the first way round does not"),
         pytest.param("caf\u00e9/*", "cafe\u0301/a.md", True, id="an accent of its own is the same letter"),
         pytest.param("cafe\u0301/*", "caf\u00e9/a.md", True, id="either way round"),
         pytest.param("guide[!x]a.md", "guide/a.md", False, id="an inverted set stays in its segment"),

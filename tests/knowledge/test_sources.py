@@ -154,6 +154,27 @@ def test_a_link_brings_in_nothing_that_is_excluded_where_it_lies(vault: Vault) -
     assert not any(is_note_path(sources, path) for path in ("a.md", "folder/d.md", "drafts/d.md"))
 
 
+def test_folders_that_all_link_to_one_another_are_walked_once_each(
+    vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every way through seven such folders is one of thousands."""
+    names = [f"f{number}" for number in range(7)]
+    for name in names:
+        vault.write(f"{name}/note.md", "x")
+        for other in names:
+            (vault.root / name / f"to-{other}").symlink_to(f"../{other}")
+    monkeypatch.setattr(module, "MAX_ENTRIES", 500)
+    assert skipped(Sources(vault.root)) == {}
+    assert found(Sources(vault.root)) == [f"{name}/note.md" for name in names]
+
+
+def test_a_glob_below_a_link_means_the_folder_it_leads_to(vault: Vault) -> None:
+    vault.write("real[1]/note.md", "x")
+    vault.write("real1/other.md", "x")
+    (vault.root / "link").symlink_to("real[1]")
+    assert found(Sources(vault.root, ("link/*.md",))) == ["real[1]/note.md"]
+
+
 def test_several_links_to_one_folder_list_its_notes_once(vault: Vault, tmp_path: Path) -> None:
     (tmp_path / "shared").mkdir()
     (tmp_path / "shared" / "s.md").write_text("x")
@@ -179,6 +200,7 @@ def test_several_links_to_one_folder_list_its_notes_once(vault: Vault, tmp_path:
         ("", None),
         ("a\0b.md", None),
         ("\ud800.md", None),
+        ("guide/\udcff.md", None),
     ],
 )
 def test_every_spelling_of_a_path_means_the_one_name_of_its_note(vault: Vault, spelling: str, name: str | None) -> None:
