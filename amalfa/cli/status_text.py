@@ -47,13 +47,21 @@ def _inference(inference: Document) -> str:
 def _providers(status: Document) -> list[str]:
     lines = []
     for provider in status.items("providers"):
-        reason = f" ({provider.text('reason').rstrip('.')})" if provider.text("reason") else ""
-        lines.append(f"{provider.text('name')} {provider.text('state')}{reason}")
-        for host in provider.items("hosts"):
-            loaded = f", loaded {', '.join(host.texts('loaded'))}" if host.texts("loaded") else ""
-            if host.text("url"):
-                lines.append(f"  {host.text('url')} {host.text('state')}{loaded}")
+        hosts = provider.items("hosts")
+        reason = provider.text("reason").rstrip(".") or ("part of sonar" if _is_built_in(hosts) else "")
+        lines.append(f"{provider.text('name')} {provider.text('state')}" + (f" ({reason})" if reason else ""))
+        lines += [f"  {_host(host)}" for host in hosts if host.text("url")]
     return lines
+
+
+def _is_built_in(hosts: list[Document]) -> bool:
+    """Whether a provider works without being dialled: what it says of itself stands where others have hosts."""
+    return bool(hosts) and not any(host.text("url") for host in hosts)
+
+
+def _host(host: Document) -> str:
+    loaded = f", loaded {', '.join(host.texts('loaded'))}" if host.texts("loaded") else ""
+    return f"{host.text('url')} {host.text('state')}{loaded}"
 
 
 def _freshness(index: Document) -> str:

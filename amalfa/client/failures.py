@@ -23,6 +23,10 @@ class RemoteError(AmalfaError):
         self.config_problems = config_problems
 
 
+class Silent(Unreachable):
+    """Something holds the socket, and not one byte came from it within the time it was given."""
+
+
 def problem_from(told: Document) -> Problem:
     """One entry of a `problems` list; a line of None means no line of a file is to blame."""
     return Problem(path=told.text("path"), line=told.whole("line"), message=told.text("message"))
@@ -49,9 +53,9 @@ def _number(headers: dict[str, str], name: str) -> int | None:
     return int(text) if text.isdecimal() and text.isascii() else None
 
 
-def silent(socket_path: str, waited_s: float) -> Unreachable:
+def silent(socket_path: str, waited_s: float) -> Silent:
     """Something holds the socket and says nothing."""
-    return Unreachable(
+    return Silent(
         f"Sonar does not answer on {socket_path} (waited {waited_s:.1f} s).", hint="amalfa sonar restart --force"
     )
 

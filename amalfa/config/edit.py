@@ -7,11 +7,11 @@ from pathlib import Path
 from amalfa.config.examine import examine
 from amalfa.config.jsonc import Json, read_json
 from amalfa.config.keypath import KeyPath, parse_key, show_key
-from amalfa.config.saving import save_file
 from amalfa.config.sources import FileRead, read_file
 from amalfa.config.text_edit import put_value
 from amalfa.config.values import PUBLIC_HEADERS
 from amalfa.errors import InvalidConfig, Problem, UsageProblem
+from amalfa.files import write_atomically
 from amalfa.paths import Project
 
 
@@ -90,5 +90,5 @@ def _save(file: FileRead, text: str) -> Path:
     target = Path(os.path.realpath(file.path))
     if read_file(file.path).digest != file.digest:
         raise UsageProblem(f"{file.path} was changed by something else in this moment.", hint="try again")
-    save_file(target, text.encode(), mode=file.mode & 0o7777)
+    write_atomically(target, text.encode(), mode=file.mode & 0o7777)
     return target

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Literal
 
 from amalfa.config.jsonc import Json, read_json
-from amalfa.config.saving import save_file
 from amalfa.config.sources import FileRead, read_file
 from amalfa.errors import Problem
+from amalfa.files import write_atomically
 from amalfa.paths import amalfa_home, make_private_folder
 
 TrustKind = Literal["host", "key", "path"]
@@ -73,7 +73,7 @@ def approve(root: Path, requests: Iterable[TrustRequest], *, environ: Mapping[st
     granted = {*entries.get(real, ()), *(request.approval for request in requests)}
     entries[real] = tuple(sorted(granted))
     listed = {"version": 1, "projects": {place: [list(one) for one in found] for place, found in entries.items()}}
-    save_file(path, json.dumps(listed, indent=2, ensure_ascii=False).encode() + b"\n", mode=0o600)
+    write_atomically(path, json.dumps(listed, indent=2, ensure_ascii=False).encode() + b"\n", mode=0o600)
 
 
 def _entries(text: str) -> dict[str, tuple[Approval, ...]] | None:

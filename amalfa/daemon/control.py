@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -17,8 +17,12 @@ from amalfa.daemon.state import PROTOCOL, read_state
 from amalfa.errors import AmalfaError, NotRunning, OutOfTime, Unreachable
 from amalfa.paths import Places, Project, places_for
 
+SILENCE_S = 3.0
+"""Health is answered at once whatever else is going on, so a sonar that is silent for this long is stuck."""
+
 PING_TIMEOUT_S = 1.0
 STATUS_TIMEOUT_S = 1.0
+START_TIMEOUT_S = 10.0
 SHUTDOWN_TIMEOUT_S = 2.0
 POLL_S = 0.05
 
@@ -55,17 +59,17 @@ def socket_of(project: Project, environ: Mapping[str, str]) -> Path:
     return _sockets(places_for(project.root, environ))[0]
 
 
-def ensure_running(project: Project, environ: Mapping[str, str], *, timeout_s: float = 10.0) -> Running:
+def ensure_running(project: Project, environ: Mapping[str, str], *, timeout_s: float = START_TIMEOUT_S) -> Running:
     """`start`, for commands that need sonar; with AMALFA_NO_AUTOSTART=1 it raises NotRunning instead."""
     if environ.get("AMALFA_NO_AUTOSTART", "") not in ("", "0"):
-        found = _look(places_for(project.root, environ))
+        found = _look_patiently(places_for(project.root, environ))
         if isinstance(found, Running):
             return found
         raise NotRunning("Sonar is not running, and AMALFA_NO_AUTOSTART is set.", hint="amalfa sonar start")
     return start(project, environ, timeout_s=timeout_s)
 
 
-def start(project: Project, environ: Mapping[str, str], *, timeout_s: float = 10.0) -> Running:
+def start(project: Project, environ: Mapping[str, str], *, timeout_s: float = START_TIMEOUT_S) -> Running:
     """Make sure that sonar answers: find it, or start it.
 
     An older sonar is replaced if it is idle, else used as it is and `skew` says so; a newer one is used.
@@ -73,7 +77,7 @@ def start(project: Project, environ: Mapping[str, str], *, timeout_s: float = 10
     exit code and problems), OutOfTime, and Unreachable when a process holds the place without answering.
     """
     places = places_for(project.root, environ)
-    found = _look(places)
+    found = _look_patiently(places)
     if isinstance(found, Running) and not _is_outdated(found):
         return found
     give_up_s = time.monotonic() + timeout_s
@@ -191,16 +195,49 @@ def _find_or_launch(project: Project, places: Places, environ: Mapping[str, str]
         time.sleep(POLL_S)
 
 
+def _look_patiently(places: Places) -> Running | None:
+    """The sonar that answers; None when there may be one in a moment. Raises Unreachable when it is stuck."""
+    try:
+        return _ask_health(places, timeout_s=SILENCE_S)
+    except AmalfaError as error:
+        from amalfa.client.failures import Silent
+
+        if isinstance(error, Silent) and is_held(places.life_lock) and not _may_be_starting(places):
+            raise _silent(places, error.message) from None
+        return None
+
+
+def _may_be_starting(places: Places) -> bool:
+    """Whether systemd opened the socket for a process that is not old enough yet to serve it.
+
+    A socket of its own is opened by sonar only when it can answer, and is then younger than the process.
+    """
+    from datetime import datetime
+
+    state = read_state(places.state)
+    if state is None:
+        return True
+    try:
+        began_s = datetime.fromisoformat(state.started_at).timestamp()
+        return time.time() < began_s + START_TIMEOUT_S and _sockets(places)[0].stat().st_mtime < began_s
+    except (OSError, ValueError):
+        return True
+
+
 def _look(places: Places) -> "Running | str":
     """The sonar that answers, or what is known about why none does."""
+    try:
+        return _ask_health(places, timeout_s=PING_TIMEOUT_S) or "Nobody listens on its socket."
+    except AmalfaError as error:  # one that leaves says so; anything else is a sonar that does not work
+        return error.message
+
+
+def _ask_health(places: Places, *, timeout_s: float) -> Running | None:
+    """The sonar that answers; None when nobody listens. Raises AmalfaError for everything between the two."""
     for socket in _sockets(places):
-        try:
-            return _running(Document(request(socket, "GET", "/sonar/health", timeout_s=PING_TIMEOUT_S).body), socket)
-        except NotRunning:
-            continue
-        except AmalfaError as error:  # one that leaves says so; anything else is a sonar that does not work
-            return error.message
-    return "Nobody listens on its socket."
+        with suppress(NotRunning):
+            return _running(Document(request(socket, "GET", "/sonar/health", timeout_s=timeout_s).body), socket)
+    return None
 
 
 def _running(health: Document, socket: Path) -> Running:

@@ -98,44 +98,69 @@ class NoteKeeper:
                 group.cancel_scope.cancel()
 
     async def wait_for_first_pass(self) -> None:
-        """Return when the sources have been read once; with an older index at hand, after a short wait at most."""
+        """Return when the sources have been read once; with an older index at hand, after a short wait at most.
+
+        Raises AmalfaError when they could not be read and no older index can stand in.
+        """
         index = self._index
-        if index is None or self._first_pass.is_set():
+        if index is None or (self._first_pass.is_set() and not self.failure):
             return
         with anyio.move_on_after(FIRST_PASS_WAIT_S):
             await self._first_pass.wait()
+        if (await index.status()).updated_at is not None:
             return
-        if (await index.status()).updated_at is None:
-            await self._first_pass.wait()
+        await self._first_pass.wait()
+        if self.failure:
+            raise AmalfaError(f"The notes are not indexed yet: {self.failure}", hint="amalfa sonar logs")
 
     async def _keep(self, index: Index, first_pass: anyio.Event) -> None:
-        await self._refresh_until_whole(index)
-        first_pass.set()
-        if not self._is_watching:
-            return
+        """Keep one index fresh; whatever goes wrong is told and tried again, and questions go on as before."""
+        await self._refresh_until_whole(index, first_pass)
+        while self._is_watching:
+            try:
+                await self._follow(index, first_pass)
+            except Exception as error:
+                self._count_failure("watched", error)
+                await anyio.sleep(RETRY_AFTER_FAILURE_S)
+                await self._refresh_until_whole(index, first_pass)
+
+    async def _follow(self, index: Index, first_pass: anyio.Event) -> None:
         async for paths in changed_notes(index.sources):
             self.stale += len(paths)
-            if not await self._try(index, paths):
-                await self._refresh_until_whole(index)
-            self.stale -= len(paths)
+            try:
+                if not await self._try(index, paths):
+                    await self._refresh_until_whole(index, first_pass)
+            finally:
+                self.stale -= len(paths)
 
-    async def _refresh_until_whole(self, index: Index) -> None:
+    async def _refresh_until_whole(self, index: Index, first_pass: anyio.Event) -> None:
         while True:
-            if await self._try(index, None):
+            is_whole = await self._try(index, None)
+            first_pass.set()
+            if is_whole:
                 return
             await anyio.sleep(RETRY_AFTER_FAILURE_S)
 
     async def _try(self, index: Index, paths: Iterable[str] | None) -> bool:
-        """Refresh, and stay alive when it fails: a full disk must not take the daemon with it."""
+        """Refresh, and stay alive when it fails: neither a full disk nor a mistake of ours may end the daemon."""
         try:
             await index.refresh(paths)
-            self._is_fill_due.set()
         except AmalfaError as error:
             self.failure = error.message
             log.error("the notes could not be indexed: %s", error.message)
             return False
+        except Exception as error:
+            self._count_failure("indexed", error)
+            return False
+        self._is_fill_due.set()
         self.failure = ""
         return True
+
+    def _count_failure(self, what: str, error: Exception) -> None:
+        """Log a failure that nobody foresaw, with its trace, and have the status tell of it."""
+        name = type(error).__name__
+        self.failure = f"The notes could not be {what} ({name}); `amalfa sonar logs` shows where it failed."
+        log.error("the notes could not be %s: %s", what, name, exc_info=error)
 
     async def _keep_filling(self) -> None:
         """Embed what is new, whenever something may be; a model that is away is tried again later."""
@@ -146,10 +171,13 @@ class NoteKeeper:
                 continue
             try:
                 await self._fill()
+                continue
             except AmalfaError as error:
                 log.warning("the notes could not be embedded: %s", error.message)
-                self._is_fill_due.set()
-                await anyio.sleep(RETRY_AFTER_FAILURE_S)
+            except Exception as error:  # searches go on by words, whatever was wrong with the vectors
+                log.error("the notes could not be embedded: %s", type(error).__name__, exc_info=error)
+            self._is_fill_due.set()
+            await anyio.sleep(RETRY_AFTER_FAILURE_S)
 
 
 class Library:

@@ -45,7 +45,7 @@ class State:
 
 def write_state(path: Path, state: State) -> None:
     """Replace the state file in one step, mode 0600."""
-    from amalfa.store.atomic import write_atomically  # what only reads the state need not pay for this
+    from amalfa.files import write_atomically  # what only reads the state need not pay for this
 
     write_atomically(path, json.dumps(asdict(state)).encode())
 

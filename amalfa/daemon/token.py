@@ -6,7 +6,7 @@ from pathlib import Path
 
 from amalfa.daemon.plain_file import open_plain_file
 from amalfa.errors import AmalfaError
-from amalfa.store.atomic import write_atomically
+from amalfa.files import write_atomically
 
 _MAX_BYTES = 1024
 _MIN_CHARACTERS = 20

@@ -19,6 +19,9 @@ LONGEST_CODE = 6_000
 
 SEPARATOR = " > "
 
+_Trail = list[tuple[int, str]]
+"""Level and text of each heading above, the outermost first."""
+
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
@@ -46,6 +49,16 @@ def cut(lines: Sequence[str], blocks: Sequence[Block], first: int = 0) -> list[C
     return _joined(chunks, sizes)
 
 
+def trail_over(blocks: Iterable[Block], line: int) -> tuple[str, ...]:
+    """The headings that a line (from 0) stands under, the outermost first; a heading stands under itself."""
+    trail: _Trail = []
+    for block in blocks:
+        if block.start > line:
+            break
+        trail = _below(trail, block)
+    return tuple(heading for _, heading in trail)
+
+
 @dataclass(frozen=True, slots=True)
 class _Section:
     trail: tuple[str, ...]
@@ -65,18 +78,24 @@ def _without_gaps(blocks: Sequence[Block], first: int, last: int) -> Iterator[Bl
 
 
 def _sections(blocks: Iterable[Block]) -> Iterator[_Section]:
-    trail: list[tuple[int, str]] = []
+    trail: _Trail = []
     current: list[Block] = []
     for block in blocks:
         if block.level:
             if current:
                 yield _Section(tuple(heading for _, heading in trail), tuple(current))
-            trail = [(level, heading) for level, heading in trail if level < block.level]
-            trail.append((block.level, block.heading))
+            trail = _below(trail, block)
             current = []
         current.append(block)
     if current:
         yield _Section(tuple(heading for _, heading in trail), tuple(current))
+
+
+def _below(trail: _Trail, block: Block) -> _Trail:
+    """The trail of what follows a block; only a heading changes it."""
+    if not block.level:
+        return trail
+    return [*((level, heading) for level, heading in trail if level < block.level), (block.level, block.heading)]
 
 
 def _cut_section(section: _Section, lines: Sequence[str], sizes: Sequence[int]) -> Iterator[Chunk]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from amalfa.calls import Passage
+from amalfa.knowledge.headings import Headings
 from amalfa.knowledge.markers import Marker, find_markers
 from amalfa.knowledge.stopwords import stop_words
 from amalfa.knowledge.verbatim import Stretch, find_words, plain_text, sentences
@@ -35,7 +36,10 @@ _ENDING = re.compile(r"(?:ing|ed|es|s|e)$")
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """A source of the answer. `quote` is the source's own text, letter for letter; `verified` is always true here."""
+    """A source of the answer. `quote` is the source's own text, letter for letter; `verified` is always true here.
+
+    `heading` is the breadcrumb of the nearest heading above the quote.
+    """
 
     n: int
     path: str
@@ -80,6 +84,7 @@ class _Checker:
         self._passages = passages
         self._read_lines = read_lines
         self._lines: dict[str, Sequence[str]] = {}
+        self._headings = Headings()
         self.citations: list[Citation] = []
         self.dropped = 0
 
@@ -111,13 +116,17 @@ class _Checker:
         for passage in (meant, *others) if meant else others:
             for quote in sorted(marker.quotes, key=len, reverse=True):
                 if found := self._standing(quote, passage):
-                    return _citation(passage, found)
+                    return self._citation(passage, found)
         return None
 
     def _supporting(self, claim: str, passage: Passage) -> Citation | None:
         best = best_support(claim, passage)
         found = self._standing(best.text, passage, expected=best.start_line) if best else None
-        return _citation(passage, found) if found else None
+        return self._citation(passage, found) if found else None
+
+    def _citation(self, passage: Passage, found: Stretch) -> Citation:
+        heading = self._headings.over(found.start_line, passage, self._now(passage.path))
+        return Citation(0, passage.path, found.start_line, found.end_line, found.text, heading, verified=True)
 
     def _standing(self, words: str, passage: Passage, expected: int = 0) -> Stretch | None:
         """Where words of a passage stand in its file now; None when they were never there or are gone."""
@@ -135,10 +144,6 @@ class _Checker:
         if path not in self._lines:
             self._lines[path] = self._read_lines(path) or ()
         return self._lines[path]
-
-
-def _citation(passage: Passage, found: Stretch) -> Citation:
-    return Citation(0, passage.path, found.start_line, found.end_line, found.text, passage.heading, verified=True)
 
 
 def best_support(claim: str, passage: Passage) -> Stretch | None:

@@ -5,6 +5,7 @@ cover network and overlay file systems, folders that are removed and made again,
 limit on watches.
 """
 
+import contextlib
 import logging
 import os
 import time
@@ -45,7 +46,8 @@ async def changed_notes(
     while True:
         async for paths in _events(looker, look_every_s):
             yield paths
-        await anyio.sleep(look_without_events_s)
+        if not await anyio.to_thread.run_sync(looker.is_worth_watching_again):
+            await anyio.sleep(look_without_events_s)
         changed = await anyio.to_thread.run_sync(looker.look)
         if changed:
             yield changed
@@ -57,10 +59,11 @@ class _Looker:
     def __init__(self, sources: Sources) -> None:
         self.sources = sources
         self.may_watch = True
+        self.is_cut_off = False
         self._root = str(sources.files().root)
         self._seen: dict[str, int] = {}
         self._inner: frozenset[str] = frozenset()
-        self._folders: dict[Path, int] = {}
+        self._folders: dict[Path, tuple[int, int]] = {}
 
     def recent(self) -> tuple[str, ...]:
         """Take the first look; the notes that were changed just now."""
@@ -92,15 +95,31 @@ class _Looker:
 
     def folders(self) -> tuple[Path, ...]:
         """The folders to watch, remembered for `has_moved`."""
-        self._folders = {folder: folder.stat().st_ino for folder in watched_folders(self.sources)}
+        self._folders, self.is_cut_off = self._folders_now(), False
         return tuple(self._folders)
+
+    def heed(self, deleted: Iterable[str]) -> None:
+        """Take it from events when a watched folder is gone, for the disk may not show it.
+
+        A file system may give the number of a removed folder to the next one, which nobody watches.
+        """
+        self.is_cut_off = self.is_cut_off or any(Path(path) in self._folders for path in deleted)
 
     def has_moved(self) -> bool:
         """Whether a watched folder was removed, replaced or joined by another, so that events would stay away."""
-        try:
-            return self._folders != {folder: folder.stat().st_ino for folder in watched_folders(self.sources)}
-        except OSError:
-            return True
+        return self.is_cut_off or self._folders != self._folders_now()
+
+    def is_worth_watching_again(self) -> bool:
+        """Whether events ended because the folders are other ones now, so that they can come from those."""
+        return self.may_watch and self.has_moved()
+
+    def _folders_now(self) -> dict[Path, tuple[int, int]]:
+        identities = {}
+        for folder in watched_folders(self.sources):
+            with contextlib.suppress(OSError):  # gone since it was listed
+                found = folder.stat()
+                identities[folder] = (found.st_dev, found.st_ino)
+        return identities
 
     def notes_among(self, raw: Iterable[str]) -> tuple[tuple[str, ...], bool]:
         """The notes among the paths of events, and whether a folder is among them, which may stand for many notes."""
@@ -130,7 +149,7 @@ async def _events(looker: _Looker, look_every_s: float) -> AsyncIterator[tuple[s
     folders = await anyio.to_thread.run_sync(looker.folders) if looker.may_watch else ()
     if not folders:
         return
-    from watchfiles import awatch
+    from watchfiles import Change, awatch
 
     looked_at = float("-inf")  # nobody listened up to now, so the first look comes as soon as somebody does
     try:
@@ -142,13 +161,16 @@ async def _events(looker: _Looker, look_every_s: float) -> AsyncIterator[tuple[s
             if notes:
                 await anyio.to_thread.run_sync(looker.remember, notes)
                 yield notes
-            if not has_folder and anyio.current_time() - looked_at < look_every_s:
+            looker.heed(path for change, path in batch if change == Change.deleted)
+            if not has_folder and not looker.is_cut_off and anyio.current_time() - looked_at < look_every_s:
                 continue
             looked_at = anyio.current_time()
             if changed := await anyio.to_thread.run_sync(looker.look):
                 yield changed
             if await anyio.to_thread.run_sync(looker.has_moved):
                 return
+    except FileNotFoundError:
+        return  # a folder went away before the system could watch it
     except (OSError, RuntimeError) as error:
         looker.may_watch = False
         log.warning("the system cannot watch the notes, so they are looked at every few seconds: %s", error)

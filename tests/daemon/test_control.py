@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -196,6 +197,55 @@ def test_a_stopped_process_does_not_answer_and_force_replaces_it(home: Home) -> 
     assert second.started
     assert not is_alive(first.pid)
     assert home.lives_as(second.pid)
+
+
+def test_a_stopped_process_is_given_up_soon_and_the_way_out_is_told(home: Home) -> None:
+    first = start(home)
+    os.kill(first.pid, signal.SIGSTOP)
+    for environ in (home.environ, {**home.environ, "AMALFA_NO_AUTOSTART": "1"}):
+        began_s = time.monotonic()
+        with pytest.raises(Unreachable, match="does not serve") as caught:
+            control.ensure_running(home.project, environ)
+        assert control.SILENCE_S <= time.monotonic() - began_s < control.SILENCE_S + 1
+        assert (caught.value.hint, caught.value.exit_code) == ("amalfa sonar restart --force", 3)
+    assert home.lives_as(first.pid)
+    os.kill(first.pid, signal.SIGCONT)
+
+
+def test_a_sonar_that_answers_late_is_not_given_up(home: Home) -> None:
+    """One ask that waits is kept: a machine under load may take longer than each of several short ones allows."""
+    first = start(home)
+    os.kill(first.pid, signal.SIGSTOP)
+    timer = threading.Timer(1.5, os.kill, (first.pid, signal.SIGCONT))
+    timer.start()
+    assert start(home) == replace(first, started=False)
+    timer.join()
+
+
+def test_a_socket_that_was_there_before_its_sonar_may_be_silent_while_that_starts(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Systemd opens it, and connections wait in it until sonar is ready."""
+    monkeypatch.setattr(control, "SILENCE_S", 0.3)
+    first = start(home)
+    os.utime(home.places.socket, (0, 0))
+    os.kill(first.pid, signal.SIGSTOP)
+    timer = threading.Timer(1.0, os.kill, (first.pid, signal.SIGCONT))
+    timer.start()
+    assert start(home) == replace(first, started=False)
+    timer.join()
+    _make_older(home, by_s=60)
+    os.kill(first.pid, signal.SIGSTOP)
+    with pytest.raises(Unreachable, match="does not serve"):
+        start(home)
+    os.kill(first.pid, signal.SIGCONT)
+
+
+def _make_older(home: Home, *, by_s: float) -> None:
+    state = home.state
+    assert state is not None
+    began = datetime.fromisoformat(state.started_at) - timedelta(seconds=by_s)
+    write_state(home.places.state, replace(state, started_at=began.isoformat()))
 
 
 def test_restart_makes_a_new_process_whether_or_not_one_ran(home: Home) -> None:

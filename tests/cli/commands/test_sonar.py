@@ -141,6 +141,24 @@ def test_the_status_of_another_version_reads_without_errors() -> None:
     assert "not indexed yet" in status_text(Document({"index": {"notes": 1}}))
 
 
+def test_a_provider_has_a_line_and_one_for_each_host_and_the_built_in_one_has_none() -> None:
+    hosts = [{"url": "http://gpu1:11434", "state": "up", "loaded": ["qwen2.5:1.5b"]}, {"url": "http://b", "state": "?"}]
+    providers = [
+        {"name": "embedded", "state": "up", "reason": None, "hosts": [{"url": "", "state": "up", "loaded": []}]},
+        {"name": "ollama", "state": "up", "reason": None, "hosts": hosts},
+        {"name": "openai", "state": "no_key", "reason": "There is no key for openai.", "hosts": []},
+    ]
+    lines = status_text(Document(STATUS | {"providers": providers})).splitlines()
+    at = lines.index("provider  embedded up (part of sonar)")
+    assert lines[at + 1 : at + 5] == [
+        "          ollama up",
+        "            http://gpu1:11434 up, loaded qwen2.5:1.5b",
+        "            http://b ?",
+        "          openai no_key (There is no key for openai)",
+    ]
+    assert lines[at + 5].startswith("notes")
+
+
 @pytest.mark.parametrize(("seconds", "text"), [(5, "5 s"), (125, "2.1 min"), (7200, "2.0 h"), (200_000, "2.3 d")])
 def test_the_age_reads_well(seconds: int, text: str) -> None:
     assert f"up {text}\n" in status_text(Document(STATUS | {"uptime_s": seconds}))

@@ -1,4 +1,4 @@
-"""Replaces a small file in one step, so that no reader and no crash ever finds half of it."""
+"""Replaces a small file in one step, so that no reader and no crash ever finds half of it. Knows no file by name."""
 
 import os
 import secrets
@@ -12,11 +12,11 @@ def write_atomically(path: Path, data: bytes, mode: int = 0o600) -> None:
     Raises OSError; the old file is then as it was.
     """
     beside = path.with_name(f".{path.name[:64]}.{secrets.token_hex(6)}.tmp")
-    handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
+    handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         with os.fdopen(handle, "wb") as file:
-            os.fchmod(file.fileno(), mode)
             file.write(data)
+            os.fchmod(file.fileno(), mode)
             file.flush()
             os.fsync(file.fileno())
         beside.replace(path)
