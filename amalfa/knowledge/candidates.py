@@ -2,8 +2,9 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import apsw
 
@@ -17,11 +18,16 @@ MOST = 40
 MOST_FOCUSED = 25
 MOST_HOPS = 8
 MOST_DATED = 30
-ROWS_PER_QUERY = 10_000
-"""How many matching rows a query may have to score (about 0.6 microseconds each); commoner words are left out of it."""
+MOST_ALIKE = 12
+MOST_ASKED = 5
+"""How many of the things asked are looked for two by two in notes on other things."""
+
+ROWS_PER_QUERY = 4_000
+"""How many matching rows a query may have to score (about 1.2 microseconds each); commoner words are left out of it."""
 
 # The weights are those of title, heading, path, tags, body and character pairs.
-_SEARCH = "SELECT rowid, -bm25(words, 6.0, 3.0, 2.0, 2.5, 1.0, 1.0) AS score FROM words WHERE words MATCH ?"
+_BEST = "SELECT rowid, -bm25(words, 6.0, 3.0, 2.0, 2.5, 1.0, 1.0) AS score FROM words WHERE words MATCH ?"
+_ANY = "SELECT rowid FROM words WHERE words MATCH ?"
 _WIKILINK = re.compile(r"\[\[([^\]|#\n]+)")
 _LINK = re.compile(r"\]\(<?([^)\s>#]+)\.(?:md|markdown)\b", re.IGNORECASE)
 _CAPITALS = re.compile(r"\b[^\W\d_a-z][\w'’-]*(?:[ ](?:[^\W\d_a-z][\w'’-]*|\d+))*")
@@ -58,7 +64,38 @@ def fetch_candidates(
         span = (question.time.since, question.time.before, MOST_DATED)
         for (rowid,) in fetch(connection, _OF_DATES, span):
             scores.setdefault(rowid, 0.0)
+        for rowid in _of_written_day(connection, sought, question.time.since):
+            scores.setdefault(rowid, 0.0)
     return [one for one in _load(connection, scores) if notes is None or one.note_id in notes]
+
+
+def _of_written_day(connection: apsw.Connection, sought: Sequence[Sought], since: str) -> list[int]:
+    """Passages that hold some of what is sought and this day, among others: a journal has many in one passage."""
+    terms = [term for one in sought if not one.unit.is_light for term in _as_written(one)]
+    if len(since) < len("2024-05-14") or not terms:
+        return []
+    query = f'"{since}" AND {_any_of(terms)}'
+    return [rowid for (rowid,) in fetch(connection, f"{_ANY} LIMIT {MOST_DATED}", (query,))]
+
+
+def fetch_alike(connection: apsw.Connection, sought: Sequence[Sought], folders: Collection[str]) -> list[Candidate]:
+    """Passages in these folders that hold two of the things asked and nothing of what is named."""
+    asked = [_any_of(_anyhow(one)) for one in sought if one.is_asked][:MOST_ASKED]
+    named = [term for one in sought if one.is_named for term in _as_written(one)]
+    if len(asked) < 2 or not named or not folders:
+        return []
+    together = " OR ".join(f"({one} AND {other})" for one, other in combinations(asked, 2))
+    beside = _any_of([f'"{folder.replace(chr(34), " ")}"' for folder in sorted(folders)])
+    query = f"path : {beside} AND ({together}) NOT {_any_of(named)}"
+    rows = fetch(connection, f"{_ANY} LIMIT {MOST_ALIKE}", (query,))
+    return _load(connection, {rowid: 0.0 for (rowid,) in rows})
+
+
+def has_section(connection: apsw.Connection, sought: Sequence[Sought], heading: str) -> bool:
+    """Whether the words of a heading stand in a passage with everything the question names."""
+    named = [_any_of(_as_written(one)) for one in sought if one.is_named]
+    words = " ".join(fold(heading).split())
+    return not words or bool(fetch(connection, f"{_ANY} LIMIT 1", (" AND ".join([*named, f'"{words}"']),)))
 
 
 def fetch_linked(
@@ -143,11 +180,16 @@ def _any_of(terms: Sequence[str]) -> str:
 def _search(
     connection: apsw.Connection, query: str, most: int, notes: frozenset[int] | None
 ) -> list[tuple[int, float]]:
+    is_focused = most == MOST_FOCUSED
     within, values = "", [query]
     if notes is not None:
         within = " AND rowid IN (SELECT id FROM passage WHERE note_id IN (SELECT value FROM json_each(?)))"
         values.append(json.dumps(sorted(notes)))
-    rows = fetch(connection, f"{_SEARCH}{within} ORDER BY score DESC LIMIT {most}", values)
+    # Scoring counts every term over all notes, so it is left out where a few match and all of them are taken.
+    unscored = fetch(connection, f"{_ANY}{within} LIMIT {most + 1}", values) if is_focused else []
+    if 0 < len(unscored) <= most:
+        return [(rowid, 0.0) for (rowid,) in unscored]
+    rows = fetch(connection, f"{_BEST}{within} ORDER BY score DESC LIMIT {most}", values)
     return [(rowid, score) for rowid, score in rows]
 
 

@@ -1,8 +1,8 @@
 """Measures, from 0 to 1, how well a passage or a single statement holds a unit of the question. Pure."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 
-from amalfa.knowledge.passagetext import PassageText
+from amalfa.knowledge.passagetext import PassageText, Said
 from amalfa.knowledge.question import Kind
 from amalfa.knowledge.sought import Sought
 from amalfa.knowledge.words import character_pairs
@@ -29,7 +29,9 @@ def held(one: Sought, text: PassageText) -> float:
         return text.share_of_pairs(one.unit.tokens)
     if text.candidate.note_id in one.notes:
         return 1.0
-    if any(spelling in text.everything for spelling in one.spellings) and _is_spelled_so(one, lambda: text.folded):
+    if any(spelling in text.everything for spelling in one.spellings) and (
+        one.unit.kind is not Kind.NAME or text.spells(one.folded)
+    ):
         return 1.0
     if _implies(one, text.content, text.content_words):
         return SYNONYM
@@ -54,37 +56,31 @@ def is_label(one: Sought, text: PassageText) -> bool:
     return any(spelling in text.title or spelling in text.rest for spelling in one.spellings)
 
 
-def held_in(one: Sought, words: str) -> float:
-    """The same for the spaced words of one statement."""
+def held_in(one: Sought, said: Said) -> float:
+    """The same for one statement."""
     if one.unit.kind is Kind.UNSPACED:
-        pairs = set(character_pairs(words))
+        pairs = set(character_pairs(said.words))
         return sum(token in pairs for token in one.unit.tokens) / max(1, len(one.unit.tokens))
-    if any(spelling in words for spelling in one.spellings):
-        return 1.0
-    if _implies(one, words, words.split()):
-        return SYNONYM
-    if one.parts:
-        return _held_in_parts(one, words, words.split())
-    root = _root(one.unit.tokens[0]) if one.unit.kind is Kind.WORD and len(one.unit.tokens) == 1 else ""
-    return SAME_ROOT if root and has_root(root, words) else 0.0
+    if not one.needles.isdisjoint(said.tokens):
+        if any(spelling in said.words for spelling in one.spellings):
+            return 1.0
+        if _implies(one, said.words, said.tokens):
+            return SYNONYM
+        if one.parts:
+            return _held_in_parts(one, said.words, said.tokens)
+    if one.parts or one.unit.kind is not Kind.WORD or len(one.unit.tokens) != 1:
+        return 0.0
+    root = _root(one.unit.tokens[0])
+    return SAME_ROOT if root and has_root(root, said.words) else 0.0
 
 
 def is_about(one: Sought, text: PassageText) -> bool:
     """Whether the passage's note or heading is what is sought, rather than mentioning it."""
     if text.candidate.note_id in one.notes:
         return True
-    return any(spelling in text.above for spelling in one.spellings) and _is_spelled_so(one, lambda: text.folded_above)
-
-
-def _is_spelled_so(one: Sought, fold: Callable[[], str]) -> bool:
-    """Whether a name stands there to its last letter: stemming makes one of Renée and René.
-
-    Folding a passage is dear, so it is done only for names.
-    """
-    if one.unit.kind is not Kind.NAME:
-        return True
-    folded = fold()
-    return any(f" {name} " in folded or f" {name}s " in folded for name in one.folded)
+    is_there = any(spelling in text.above for spelling in one.spellings)
+    # Stemming makes one of Renée and René.
+    return is_there and (one.unit.kind is not Kind.NAME or text.spells_above(one.folded))
 
 
 def _held_in_parts(one: Sought, where: str, words: Collection[str]) -> float:

@@ -8,11 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from amalfa.knowledge.held import NAMED, SYNONYM, held_in
+from amalfa.knowledge.passagetext import Texts
 from amalfa.knowledge.rank import Scored
 from amalfa.knowledge.sought import Sought
-from amalfa.knowledge.statements import statements
 from amalfa.knowledge.sufficiency import Asked
-from amalfa.knowledge.words import Tokenize
 
 SOURCES = 4
 TAKEN = 2
@@ -23,25 +22,24 @@ GAIN = 0.15
 """The share of what is asked that a linked passage has to add to be worth a place."""
 
 
-def leading_texts(ranked: Sequence[Scored], sought: Sequence[Sought], tokenize: Tokenize) -> dict[int, str]:
+def leading_texts(ranked: Sequence[Scored], sought: Sequence[Sought], texts: Texts) -> dict[int, str]:
     """For the best passages on what is named: the statements whose links lead on, by the passage's id."""
     named = [n for n, one in enumerate(sought) if one.is_named]
     if not named:
         return {}
     sources = (scored for scored in ranked if all(scored.held[n] >= NAMED for n in named))
     first = [scored for scored, _ in zip(sources, range(SOURCES), strict=False)]
-    texts = {scored.candidate.id: "\n".join(_leading(scored, sought, tokenize)) for scored in first}
-    return {passage_id: text for passage_id, text in texts.items() if text}
+    leading = {scored.candidate.id: "\n".join(_leading(scored, sought, texts)) for scored in first}
+    return {passage_id: text for passage_id, text in leading.items() if text}
 
 
-def _leading(scored: Scored, sought: Sequence[Sought], tokenize: Tokenize) -> Iterator[str]:
-    for statement in statements(scored.candidate.text):
-        words = f" {' '.join(tokenize(f'{statement.heading} {statement.text}'))} "
-        held = [held_in(one, words) for one in sought]
+def _leading(scored: Scored, sought: Sequence[Sought], texts: Texts) -> Iterator[str]:
+    for said in texts.of(scored.candidate).said:
+        held = [held_in(one, said) for one in sought]
         asks = any(share >= SYNONYM for share, one in zip(held, sought, strict=True) if one.is_asked)
         names = any(share >= NAMED for share, one in zip(held, sought, strict=True) if one.is_named)
         if asks and (names or scored.is_about):
-            yield statement.text
+            yield said.raw
 
 
 def with_linked(

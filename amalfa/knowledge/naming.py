@@ -26,6 +26,7 @@ _TYPE_WORDS = """
     ms dr
 """
 _TYPES = frozenset(_TYPE_WORDS.split())
+_ANY_ONE = frozenset({"a", "an", "any", "some", "every", "each", "my", "your", "our", "no"})
 COMPOUND_COUNT = 3
 """In how many passages two words have to stand side by side to be taken for one thing."""
 
@@ -106,10 +107,18 @@ def _may_be_name(
 ) -> bool:
     """Whether a known name is meant as one: "budget" is mostly the word, even when a note is called so."""
     content = [word for word in words if word.folded not in stop_words("en") and not is_light(word.folded)]
-    if not content:
+    if not content or (len(content) == 1 and _is_any_one(content[0], question)):
         return False
     is_capitalised = all(question.text[word.start].isupper() for word in content)
     return len(content) > 1 or is_capitalised or not thesaurus.knows(tuple(tokenize(text)))
+
+
+def _is_any_one(word: Word, question: Question) -> bool:
+    """Whether a word in small letters means any thing of a kind: "an umbrella", "my old umbrella"."""
+    before = [other.folded for other in question.words if other.end < word.start][-2:]
+    is_next = bool(before) and before[-1] in _ANY_ONE
+    is_behind_quality = len(before) == 2 and before[0] in _ANY_ONE and before[1] not in stop_words("en")
+    return question.text[word.start].islower() and (is_next or is_behind_quality)
 
 
 def _other_names(

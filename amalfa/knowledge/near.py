@@ -4,9 +4,11 @@ A word counts fully only in a statement that belongs to the thing named and says
 "when", only beside a number, date or time.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from amalfa.knowledge.counting import counts
 from amalfa.knowledge.facts import SUBJECT_WORDS, is_fact, speaks_of_the_same
 from amalfa.knowledge.held import PARTS, held_above, held_in
 from amalfa.knowledge.passagetext import PassageText, Said
@@ -25,6 +27,7 @@ _VALUES = """
     sundai noon midnight januari februari march april june juli august septemb octob novemb decemb after befor until
     onc everi each soon immedi
 """
+_ONE = re.compile(r"\bone\b", re.IGNORECASE)  # the tokenizer makes "on" of it
 _VALUE_WORDS = frozenset(_VALUES.split())
 
 
@@ -50,11 +53,13 @@ def look_near(
     named: Sequence[int],
     is_about: bool,
     needs_value: bool,
+    counted: frozenset[str] = frozenset(),
 ) -> Near:
     """Compare the statements of a passage that name something of `named`, or go on with "it" behind one that does.
 
     With nothing in `named`, and under a title or heading that names it, all of them count. `whole` is what the
-    passage as a whole holds of each unit, `is_about` says that the note is on the thing named.
+    passage as a whole holds of each unit, `is_about` says that the note is on the thing named. `counted` are words
+    for what "how many" asks for.
     """
     above = tuple(held_above(one, text) if share else 0.0 for one, share in zip(sought, whole, strict=True))
     if not any(share for one, share in zip(sought, whole, strict=True) if not one.is_named):
@@ -62,18 +67,22 @@ def look_near(
         return Near(above, tuple(whole), weight, has_value=False)
     most = at_once = above
     weight, has_value = 0.0, False
-    is_in_reach = False
+    is_in_reach, is_asked = False, any(one.is_asked for one in sought)
+    named_above = not named or any(above[n] for n in named)
     for said in text.said:
-        names_it = not named or any(above[n] or held_in(sought[n], said.words) for n in named)
+        names_it = named_above or any(held_in(sought[n], said) for n in named)
         is_in_reach = names_it or (is_in_reach and speaks_of_the_same(said.raw))
         if not is_in_reach:
             continue
-        in_it = [held_in(one, said.words) if share else 0.0 for one, share in zip(sought, whole, strict=True)]
+        in_it = [held_in(one, said) if share else 0.0 for one, share in zip(sought, whole, strict=True)]
+        if is_asked and weight and not any(in_it):
+            continue  # what stands above has been counted
         lacks_value = False
         if _holds_asked(in_it, sought):
-            gives_value = _gives_value(said.body, sought)
+            gives_value = counts(said, counted) if counted else _gives_value(said, sought)
             has_value, lacks_value = has_value or gives_value, needs_value and not gives_value
-            if is_about and not _is_on_it(said, sought, text):
+            is_count = bool(counted) and gives_value
+            if is_about and not is_count and not _is_on_it(said, sought, text):
                 in_it = _lessened(in_it, sought, REMARK)
         most = tuple(map(max, most, in_it))
         full = tuple(map(max, _lessened(in_it, sought, WITHOUT_VALUE) if lacks_value else in_it, above))
@@ -94,14 +103,21 @@ def _holds_asked(in_it: Sequence[float], sought: Sequence[Sought]) -> bool:
 
 
 def _is_on_it(said: Said, sought: Sequence[Sought], text: PassageText) -> bool:
-    """Whether a statement in a note on the thing named says something of it, or begins with what is asked."""
+    """Whether a statement in a note on the thing named says something of it, or begins with what is asked.
+
+    What comes first under a heading is what the heading announces.
+    """
     if is_fact(said.raw, text.own_words):
         return True
-    early = f" {' '.join(said.body.split()[:SUBJECT_WORDS])} "
+    if said.is_first and any(said.is_under(one.needles) for one in sought if one.is_asked):
+        return True
+    early = said.beginning(SUBJECT_WORDS)
     return any(held_in(one, early) for one in sought if one.is_asked)
 
 
-def _gives_value(body: str, sought: Sequence[Sought]) -> bool:
+def _gives_value(said: Said, sought: Sequence[Sought]) -> bool:
     """Whether a number, date or time stands in a statement that is not part of a name asked for."""
     names = {token for one in sought if one.is_named for token in one.unit.tokens}
-    return any(word in _VALUE_WORDS or (word not in names and not word.isalpha()) for word in body.split())
+    if any(word in _VALUE_WORDS or (word not in names and not word.isalpha()) for word in said.body.split()):
+        return True
+    return _ONE.search(said.raw) is not None

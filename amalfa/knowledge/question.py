@@ -58,8 +58,9 @@ class Word:
 class Question:
     """A question taken apart.
 
-    `expects_value` tells whether an answer needs a number, a date or a time ("how long", "when"). `last` is
-    the last word, which may be cut off; None when the text ends otherwise.
+    `expects_value` tells whether an answer needs a number, a date or a time ("how long", "when"). `counts_from`
+    is the offset behind "how many", where what is to be counted is named; None when nothing is. `last` is the
+    last word, which may be cut off; None when the text ends otherwise.
     """
 
     text: str
@@ -67,6 +68,7 @@ class Question:
     words: tuple[Word, ...] = ()
     time: TimeWish = field(default_factory=TimeWish)
     expects_value: bool = False
+    counts_from: int | None = None
     last: str | None = None
 
 
@@ -88,6 +90,7 @@ _EXPECTS_VALUE = re.compile(
     r"|\bcu[aá]nt[oa]s?\b|\bcu[aá]ndo\b|\bquant[oiae]\b|\bquando\b",
     re.IGNORECASE,
 )
+_HOW_MANY = re.compile(r"\bhow many\b", re.IGNORECASE)
 _HOW = frozenset({"how", "wie", "combien", "cuán"})
 _WHICH = frozenset({"which", "what"})
 _MEASURES = frozenset({"date", "day", "year", "month", "time", "number", "amount", "percentage"})
@@ -134,6 +137,7 @@ def read_question(text: str, tokenize: Tokenize) -> Question:
         words=words,
         time=time,
         expects_value=_EXPECTS_VALUE.search(text) is not None,
+        counts_from=counted.end() if (counted := _HOW_MANY.search(text)) else None,
         last=last.bare if last else None,
     )
 

@@ -9,13 +9,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from amalfa.knowledge.candidates import Candidate
+from amalfa.knowledge.counting import counted_words
 from amalfa.knowledge.dates import TimeWish, dates_in, has_year
 from amalfa.knowledge.held import NAMED, held, is_about, is_label
 from amalfa.knowledge.near import REMARK, look_near
-from amalfa.knowledge.passagetext import PassageText
+from amalfa.knowledge.passagetext import PassageText, Texts
 from amalfa.knowledge.question import Question
 from amalfa.knowledge.sought import Sought
-from amalfa.knowledge.words import Tokenize
 
 ELSEWHERE = 0.4
 ELSEWHERE_WITHOUT_NOTE = 0.8
@@ -27,10 +27,14 @@ UNNAMED_TRUST = 0.4
 """What words count in a passage that holds nothing of what the question names."""
 
 STATEMENT_SHARE = 0.35
+HEADING_SHARE = 0.3
+ALMOST = 0.6
+"""How much of a heading and a question has to be the same for the heading to count as an answer's."""
+
 ABOUT_SHARE = 0.5
 TIME_SHARE = 0.3
 BM25_SHARE = 0.15
-LOOKED_INTO = 30
+LOOKED_INTO = 16
 """How many of the best passages have their statements compared; the rest are too far behind to matter."""
 
 
@@ -57,6 +61,7 @@ class Scored:
 
 @dataclass(slots=True)
 class _Draft:
+    candidate: Candidate
     text: PassageText
     held: tuple[float, ...]
     about: tuple[bool, ...]
@@ -69,7 +74,7 @@ class _Draft:
     def finished(self) -> Scored:
         at_once = self.at_once or self.held
         return Scored(
-            candidate=self.text.candidate,
+            candidate=self.candidate,
             score=self.score,
             held=self.held,
             at_once=at_once,
@@ -84,7 +89,7 @@ def rank(
     candidates: Iterable[Candidate],
     sought: Sequence[Sought],
     question: Question,
-    tokenize: Tokenize,
+    texts: Texts,
     *,
     is_linked: bool = False,
 ) -> list[Scored]:
@@ -93,13 +98,15 @@ def rank(
     `is_linked` says that a link led here, so that nothing named needs to stand in these passages again.
     """
     total = sum(one.weight for one in sought) or 1.0
-    drafts = [_draft(PassageText(candidate, tokenize), sought) for candidate in candidates]
+    drafts = [_draft(candidate, texts.of(candidate), sought) for candidate in candidates]
     _add_bm25(drafts, total)
     drafts.sort(key=lambda draft: -draft.score)
     has_note = any(any(draft.about) for draft in drafts)
     elsewhere = ELSEWHERE if has_note else ELSEWHERE_WITHOUT_NOTE
     has_names = any(one.is_named for one in sought) and not is_linked
-    looked_into = 0
+    looked_into, counted = 0, counted_words(question, sought)
+    words = frozenset(token for one in sought for token in one.unit.tokens)
+    asked = frozenset(token for one in sought if one.is_asked for token in one.unit.tokens)
     for draft in drafts:
         named = [n for n, one in enumerate(sought) if has_names and one.is_named and draft.held[n] >= NAMED]
         if has_names and not named:
@@ -115,17 +122,18 @@ def rank(
                 named=named,
                 is_about=is_on_it,
                 needs_value=question.expects_value,
+                counted=counted,
             )
             draft.at_once, draft.has_value, most = near.at_once, near.has_value, near.most
-            draft.score += STATEMENT_SHARE * near.weight
+            draft.score += STATEMENT_SHARE * near.weight + HEADING_SHARE * total * _headed(draft.text, words, asked)
         if named:
             _settle(draft, sought, most, REMARK if is_on_it else elsewhere)
     _add_time(drafts, question.time, total)
-    drafts.sort(key=lambda draft: (-draft.score, draft.text.candidate.path, draft.text.candidate.start_line))
+    drafts.sort(key=lambda draft: (-draft.score, draft.candidate.path, draft.candidate.start_line))
     return [draft.finished() for draft in drafts]
 
 
-def _draft(text: PassageText, sought: Sequence[Sought]) -> _Draft:
+def _draft(candidate: Candidate, text: PassageText, sought: Sequence[Sought]) -> _Draft:
     measures = tuple(held(one, text) for one in sought)
     about = tuple(one.is_named and is_about(one, text) for one in sought)
     found = [share >= NAMED for one, share in zip(sought, measures, strict=True) if one.is_named]
@@ -133,7 +141,18 @@ def _draft(text: PassageText, sought: Sequence[Sought]) -> _Draft:
     score = 0.0
     for one, share, names in zip(sought, measures, about, strict=True):
         score += one.weight * (share * (1 if one.is_named else trust) + (ABOUT_SHARE if names else 0.0))
-    return _Draft(text, measures, about, tuple(is_label(one, text) for one in sought), score)
+    return _Draft(candidate, text, measures, about, tuple(is_label(one, text) for one in sought), score)
+
+
+def _headed(text: PassageText, words: frozenset[str], asked: frozenset[str]) -> float:
+    """How nearly a heading is the question itself, from 0 to 1: "What sonar is" for "What is sonar?".
+
+    It has to have something of what is asked, when anything is: a name alone is what the whole note is about.
+    """
+    fitting = (heading for heading in text.headings if heading and (not asked or heading & asked))
+    shares = (len(heading & words) / len(heading | words) for heading in fitting)
+    most = max(shares, default=0.0)
+    return most if most >= ALMOST else 0.0
 
 
 def _settle(draft: _Draft, sought: Sequence[Sought], near: Sequence[float], elsewhere: float) -> None:
@@ -147,9 +166,9 @@ def _settle(draft: _Draft, sought: Sequence[Sought], near: Sequence[float], else
 
 
 def _add_bm25(drafts: Sequence[_Draft], total: float) -> None:
-    best = max((draft.text.candidate.bm25 for draft in drafts), default=0.0)
+    best = max((draft.candidate.bm25 for draft in drafts), default=0.0)
     for draft in drafts:
-        draft.score += BM25_SHARE * total * (draft.text.candidate.bm25 / best if best > 0 else 0.0)
+        draft.score += BM25_SHARE * total * (draft.candidate.bm25 / best if best > 0 else 0.0)
 
 
 def _add_time(drafts: Sequence[_Draft], time: TimeWish, total: float) -> None:
@@ -158,16 +177,16 @@ def _add_time(drafts: Sequence[_Draft], time: TimeWish, total: float) -> None:
         return
     best = max(draft.score for draft in drafts)
     for draft in drafts if time.has_range else ():
-        stored = draft.text.candidate
+        stored = draft.candidate
         if draft.score > 0.4 * best:
             draft.fits_time = _fits(stored, time)
         draft.score += TIME_SHARE * total * (1 if draft.fits_time else -1 if draft.fits_time is False else 0)
     best = max(draft.score for draft in drafts)
-    near = [draft for draft in drafts if draft.score > 0.7 * best and draft.text.candidate.date]
-    days = sorted({draft.text.candidate.date for draft in near}, reverse=time.prefers == "oldest")
+    near = [draft for draft in drafts if draft.score > 0.7 * best and draft.candidate.date]
+    days = sorted({draft.candidate.date for draft in near}, reverse=time.prefers == "oldest")
     if time.prefers and len(days) > 1:
         for draft in near:
-            draft.score += TIME_SHARE * total * days.index(draft.text.candidate.date) / (len(days) - 1)
+            draft.score += TIME_SHARE * total * days.index(draft.candidate.date) / (len(days) - 1)
 
 
 def _fits(stored: Candidate, time: TimeWish) -> bool | None:

@@ -10,12 +10,22 @@ import apsw
 
 from amalfa.calls import Passage
 from amalfa.errors import AmalfaError
-from amalfa.knowledge.candidates import Candidate, fetch_by_id, fetch_candidates, fetch_linked, fetch_neighbour
+from amalfa.knowledge.candidates import (
+    Candidate,
+    fetch_alike,
+    fetch_by_id,
+    fetch_candidates,
+    fetch_linked,
+    fetch_neighbour,
+    has_section,
+)
+from amalfa.knowledge.elsewhere import better_section, top_folder
 from amalfa.knowledge.fresh import FreshReader
 from amalfa.knowledge.fusion import fused, without_repeats
 from amalfa.knowledge.globs import matches_anywhere, matches_from_root
 from amalfa.knowledge.hops import leading_texts, with_linked
 from amalfa.knowledge.index import Index
+from amalfa.knowledge.passagetext import Texts
 from amalfa.knowledge.question import read_question
 from amalfa.knowledge.rank import Scored, rank
 from amalfa.knowledge.sought import Sought, look_up
@@ -29,6 +39,9 @@ log = logging.getLogger("amalfa.knowledge")
 
 SHORT_CHARACTERS = 300
 """A passage shorter than this is shown together with its neighbour in the same section."""
+
+FOUND_BESIDE = 5
+"""From how many of the best passages the folders are taken in which notes of the same kind lie."""
 
 NEAREST = 3
 FIRST_BY_MEANING = 3
@@ -103,11 +116,13 @@ class Retriever:
         sought = look_up(connection, asked, tokenize, self._thesaurus)
         candidates = fetch_candidates(connection, sought, asked, notes)
         by_meaning = [one for one in fetch_by_id(connection, near) if notes is None or one.note_id in notes]
-        ranked = rank(_each_once(candidates, by_meaning), sought, asked, tokenize)
-        texts = leading_texts(ranked, sought, tokenize)
-        linked = fetch_linked(connection, texts, notes, besides=_named_notes(sought))
-        hops = {source: rank(found, sought, asked, tokenize, is_linked=True) for source, found in linked.items()}
+        texts = Texts(tokenize)
+        ranked = rank(_each_once(candidates, by_meaning), sought, asked, texts)
+        leading = leading_texts(ranked, sought, texts)
+        linked = fetch_linked(connection, leading, notes, besides=_named_notes(sought))
+        hops = {source: rank(found, sought, asked, texts, is_linked=True) for source, found in linked.items()}
         verdict = judge(asked, sought, ranked, hops, near=[one.id for one in by_meaning[:FIRST_BY_MEANING]])
+        verdict = _weighed(connection, verdict, sought, ranked, texts)
         ordered = without_repeats(
             fused(
                 with_linked(ranked, hops, sought),
@@ -143,6 +158,21 @@ class _Found:
     indexed_at: str | None
     neighbours: dict[int, Candidate] = field(default_factory=dict)
     sought: tuple[Sought, ...] = ()
+
+
+def _weighed(
+    connection: apsw.Connection, verdict: Verdict, sought: Sequence[Sought], ranked: Sequence[Scored], texts: Texts
+) -> Verdict:
+    """A doubtful verdict held against the notes on other things that lie beside those found."""
+    if not verdict.is_doubtful:
+        return verdict
+    folders = {top_folder(scored.candidate.path) for scored in ranked[:FOUND_BESIDE] if scored.is_about} - {""}
+    alike = fetch_alike(connection, sought, folders)
+    section = better_section(alike, sought, texts, share=verdict.share)
+    if not section or has_section(connection, sought, section):
+        return verdict
+    names = ", ".join(f"“{one.unit.text}”" for one in sought if one.is_named)
+    return Verdict(False, verdict.share, f"Other notes have a section “{section}”, but none on {names} has.")
 
 
 def _notes_within(connection: apsw.Connection, within: Sequence[str]) -> frozenset[int] | None:

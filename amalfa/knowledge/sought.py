@@ -1,5 +1,6 @@
 """Looks a question's units up in the index: which name notes, how rare each is, what else may stand for it."""
 
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -69,6 +70,12 @@ class Sought:
         return frozenset(one.tokens[0] for one in self.similar if len(one.tokens) == 1)
 
     @cached_property
+    def needles(self) -> frozenset[str]:
+        """Words of which at least one stands in every text that holds it, but for words of the same root."""
+        first = {one.tokens[0] for one in (self.expression, *self.same, *self.similar) if one.tokens}
+        return frozenset(first).union(*(part.needles for part in self.parts))
+
+    @cached_property
     def similar_phrases(self) -> tuple[str, ...]:
         return tuple(_spaced(one.tokens) for one in self.similar if len(one.tokens) > 1)
 
@@ -95,15 +102,24 @@ class _Known:
     def sought(self, unit: Unit, named: Named | None, parts: Sequence[Unit]) -> Sought:
         count = _count(self.connection, unit)
         similar = self.thesaurus.others(unit.tokens) if unit.kind is Kind.WORD else ()
+        # A word the notes never use is as telling as what they say instead.
+        used = count or self._most_used(similar)
         return Sought(
             unit=unit,
             count=count,
-            weight=_weight(unit, count, self.total),
+            weight=_weight(unit, used, self.total),
             same=named.others if named else (),
             similar=similar,
             notes=named.notes if named else frozenset(),
             parts=tuple(self.sought(part, None, ()) for part in parts),
         )
+
+    def _most_used(self, expressions: Sequence[Expression]) -> int:
+        words = [one.tokens[0] for one in expressions if len(one.tokens) == 1]
+        if not words:
+            return 0
+        select = "SELECT coalesce(max(doc), 0) FROM vocabulary WHERE term IN (SELECT value FROM json_each(?))"
+        return int(fetch(self.connection, select, (json.dumps(words),))[0][0])
 
 
 def _weight(unit: Unit, count: int, total: int) -> float:

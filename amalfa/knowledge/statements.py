@@ -36,7 +36,9 @@ def statements(text: str) -> list[Statement]:
         elif kind == "code":
             found.append(Statement(heading, " ".join(lines)))
         else:
-            joined = _OWN.sub(r"\1", " ".join(lines))
+            joined = " ".join(lines)
+            if " own" in joined:
+                joined = _OWN.sub(r"\1", joined)
             found.extend(Statement(heading, text) for text in _SENTENCE_END.split(joined))
     return found or [Statement(heading, "")]
 
@@ -47,7 +49,7 @@ def _runs(lines: list[str]) -> Iterator[tuple[str, list[str]]]:
     kind = ""
     for line in lines:
         found = _kind(line, kind)
-        goes_on = found == kind and kind in {"text", "table", "code"} and not _ITEM.match(line)
+        goes_on = current and found == kind and kind in {"text", "table", "code"} and not _ITEM.match(line)
         if current and not (goes_on or kind == "code"):
             yield kind, current
             current = []
@@ -63,10 +65,11 @@ def _runs(lines: list[str]) -> Iterator[tuple[str, list[str]]]:
 
 
 def _kind(line: str, before: str) -> str:
-    if before == "code" or _FENCE.match(line):
+    first = line.lstrip()[:1]
+    if before == "code" or (first in {"`", "~"} and _FENCE.match(line)):
         return "code"
-    if not line.strip():
+    if not first:
         return ""
-    if _HEADING.match(line):
+    if first == "#" and _HEADING.match(line):
         return "heading"
-    return "table" if line.lstrip().startswith("|") else "text"
+    return "table" if first == "|" else "text"

@@ -54,7 +54,7 @@ _LIGHT = _words(
     someone somebody anyone belong belongs able possible allowed usual usually normal normally receive receives received
     bring brings ask asks asked want wish expect expected suppose supposed try tried let allow allows happen right
     came coming took taking went gone done gave getting having making along often
-    frequently once twice"""
+    frequently once twice follow follows followed"""
 )
 
 _LISTS = {"en": _ENGLISH, **_OTHERS}

@@ -36,17 +36,24 @@ BY_LINK = 1.15
 """Factors for what is held in several statements only, and for what is held by way of a link: such a question also
 has words for the link itself, which notes put in their own way."""
 
+ROUNDING = 1e-9
+"""What shares may lack that sums of fractions cost them."""
+
 LONG_PHRASE = 3
 """A quotation of so many words that stands in the notes is answered by where it stands."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`share` is how much of what is asked the best place holds; `reason` is "" or a sentence on what is missing."""
+    """`share` is how much of what is asked the best place holds; `reason` is "" or a sentence on what is missing.
+
+    `is_doubtful`: it suffices only because the question may be put in other words than the notes.
+    """
 
     is_sufficient: bool
     share: float
     reason: str = ""
+    is_doubtful: bool = False
 
 
 def judge(
@@ -73,9 +80,10 @@ def judge(
     if question.time.is_narrow and not any(scored.fits_time for scored in places.of(named)):
         return Verdict(False, 0.0, f"Nothing in the notes is dated {question.time.since}" + _about(sought, named) + ".")
     share = places.share(named) if named else places.best(places.ranked)
-    is_enough = share >= (asked.needed if named else asked.needed_unnamed)
+    is_enough = share >= (asked.needed if named else asked.needed_unnamed) - ROUNDING
     is_enough = is_enough or (asked.is_foreign and any(one.candidate.id in near for one in places.of(named)))
-    return Verdict(is_enough, share, "" if is_enough else _reason(sought, ranked, asked, named))
+    is_doubtful = bool(named) and not asked.seeks_holder and is_enough and share < ASKED - ROUNDING
+    return Verdict(is_enough, share, "" if is_enough else _reason(sought, ranked, asked, named), is_doubtful)
 
 
 def _in_time(ranked: Sequence[Scored]) -> Sequence[Scored]:
@@ -105,7 +113,7 @@ class Asked:
         foreign = sum(w for w, unused in zip(self._weights, self._unused, strict=True) if unused)
         self._foreign = foreign / sum(self._weights) if self._weights else 0.0
         # An identifier or number with no note of its own is a value: whatever holds it is most of the answer.
-        self._seeks_holder = any(o.unit.kind in {Kind.IDENTIFIER, Kind.NUMBER} and not o.notes for o in sought)
+        self.seeks_holder = any(o.unit.kind in {Kind.IDENTIFIER, Kind.NUMBER} and not o.notes for o in sought)
         self._is_unspaced = any(o.unit.kind is Kind.UNSPACED for o in sought)
         has_quotation = any(o.unit.kind is Kind.PHRASE and len(o.unit.tokens) >= LONG_PHRASE for o in sought)
         self.is_open = not heavy or has_quotation
@@ -118,7 +126,7 @@ class Asked:
     @property
     def needed(self) -> float:
         """The share that makes an answer likely."""
-        part = 1.0 if self._seeks_holder else min(1.0, self._foreign / OTHER_WORDS)
+        part = 1.0 if self.seeks_holder else min(1.0, self._foreign / OTHER_WORDS)
         return ASKED - (ASKED - ASKED_IN_OTHER_WORDS) * part
 
     @property
@@ -134,7 +142,7 @@ class Asked:
         """
         got = total = 0.0
         left_out = [bool(labels) and any(labels[n] for n in aspect) for aspect in self.aspects]
-        if all(left_out) or self._seeks_holder:
+        if all(left_out) or self.seeks_holder:
             left_out = [False] * len(left_out)
         for aspect, weight, is_unused, is_out in zip(self.aspects, self._weights, self._unused, left_out, strict=True):
             if is_out:

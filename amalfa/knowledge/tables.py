@@ -74,7 +74,10 @@ CREATE VIRTUAL TABLE words USING fts5(
 CREATE VIRTUAL TABLE vocabulary USING fts5vocab(words, 'row');
 """.replace("{TOKENIZER}", TOKENIZER)
 
-INDEX_DB: tuple[Migration, ...] = (("notes", _NOTES),)
+# Names are folded in another way since, and what stands in the index was folded in the old one.
+_READ_AGAIN = "UPDATE note SET size = -1, hash = zeroblob(0)"
+
+INDEX_DB: tuple[Migration, ...] = (("notes", _NOTES), ("read all notes again", _READ_AGAIN))
 
 MAX_SKIPPED = 1_000
 

@@ -55,9 +55,15 @@ def unspaced_runs(text: str) -> list[str]:
     return _UNSPACED.findall(unicodedata.normalize("NFKC", text)) if not text.isascii() else []
 
 
+# Letters with a part that no mark can be taken from, as people type them who lack the key.
+_LETTERS = str.maketrans(
+    {"ß": "ss", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "æ": "ae", "Æ": "Ae", "œ": "oe", "Œ": "Oe", "đ": "d", "Đ": "D"}
+)
+
+
 def fold(text: str) -> str:
     """A name as it is compared: lower case, no accents, one space for whatever is no letter or digit."""
     if not text.isascii():
         # Every search folds whole passages, so this runs without a Python step for each character.
-        text = "".join(filterfalse(unicodedata.combining, unicodedata.normalize("NFKD", text)))
+        text = "".join(filterfalse(unicodedata.combining, unicodedata.normalize("NFKD", text.translate(_LETTERS))))
     return _NOT_WORD.sub(" ", text.lower()).strip()

@@ -115,4 +115,6 @@ def write_foreign(world: World, rng: Random, count: int) -> list[ForeignQuestion
 
 def plain(text: str) -> str:
     """The text as typed without the keys for accents."""
-    return text.translate(str.maketrans("éèêÉÈÊàâîïôûùçöäüÖÄÜóáíúñńłßø", "eeeEEEaaiiouucoauOAUoaiunnlso"))
+    return text.replace("ß", "ss").translate(
+        str.maketrans("éèêÉÈÊàâîïôûùçöäüÖÄÜóáíúñńłø", "eeeEEEaaiiouucoauOAUoaiunnlo")
+    )

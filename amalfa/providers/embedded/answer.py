@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from amalfa.calls import Material, Passage
+from amalfa.providers.embedded.fitting import gives_only_the_named, gives_what_is_asked
 from amalfa.providers.embedded.homes import NAMING_FIELDS, homes_of
 from amalfa.providers.embedded.kinds import fits_kind
 from amalfa.providers.embedded.naming import Naming, read_naming
@@ -34,7 +35,7 @@ FOLLOWERS = 0.75
 TWO_STEPS_GAIN = 0.15
 """How much more of the question two linked pieces must hold than the best single one, to be preferred."""
 
-TWO_STEPS_LEAST = 0.5
+TWO_STEPS_LEAST = 0.4
 """How much they must hold where no single piece answers."""
 
 SAME = 0.6
@@ -154,7 +155,10 @@ def _answers(question: Question, one: Rated) -> bool:
     is_looked_up = _is_looked_up(question, one.piece)
     if is_looked_up and one.coverage >= LEAST_COVERAGE and _is_what_is_sought(question, one.piece):
         return True
-    is_right_kind = is_looked_up or fits_kind(question.wanted, one.piece.unit) >= 0
+    if not is_looked_up and gives_only_the_named(question, one.piece):
+        return False
+    fits = fits_kind(question.wanted, one.piece.unit) >= 0 and gives_what_is_asked(question, one.piece)
+    is_right_kind = is_looked_up or fits
     least = LEAST_COVERAGE if is_right_kind else WRONG_KIND_COVERAGE
     return one.coverage >= least and one.core >= LEAST_CORE
 

@@ -22,7 +22,7 @@ _TIME = re.compile(
     rf"\d{{4}}-\d\d|\b\d{{1,2}}[:.h]\d\d\b|\b(?:19|20)\d\d\b|\d ?(?:am|pm|st|nd|rd|th)\b|\b(?:{_MONTHS})\b"
     r"|\b\d[\d.,]* ?(?:s|ms|seconds?|min(?:utes?)?|h|hours?|days?|weeks?|months?|years?)\b"
     r"|\b(?:at|on|after|before|by|from|until|till|since|every|within|in) (?:the )?\d"
-    r"|\b(?:first|second|third|fourth|fifth|last) (?:day|week|month|year)"
+    r"|\b(?:first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|last) (?:day|week|month|year)"
     r"|\b(?:mon|tues|wednes|thurs|fri|satur|sun)days?\b|[年月日時分秒년월일시분]"
     r"|\bonce (?:a|per|it|they|you|the)\b|\b(?:when|after|before|every|each|until|during|as soon)\b"
     r"|\b(?:daily|nightly|weekly|monthly|noon|midnight)\b"

@@ -1,5 +1,6 @@
 """Reads a question: which terms it is about, which of them are names, and what kind of thing would answer it."""
 
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from itertools import pairwise
 from amalfa.providers.embedded.months import with_iso_days
 from amalfa.providers.embedded.otherwords import OtherWords, read_other_words, usual_others
 from amalfa.providers.embedded.terms import STOP_STEMS, asked_terms, fold, stem, telling
+from amalfa.providers.embedded.wordlists import STOP_WORDS
 
 
 class Wanted(StrEnum):
@@ -33,7 +35,8 @@ class Question:
     are neighbours that must be neighbours in the note as well ("Marta Kowalczyk" is neither of two other people).
     `pairs` are all neighbouring content terms; a piece that has them side by side is a closer match. `others` is what
     may stand for a term. With `wants_value` one fact is asked for, such as a number or a name.
-    `singular` are the stems of all words that are no plural.
+    `singular` are the stems of all words that are no plural. `counted` are those of what "how many" asks for, unless it
+    is a measure; `heads` those right behind "which" or "what". `asks_for_subject`: "who reports to Ada", not "whom".
     """
 
     text: str
@@ -45,6 +48,9 @@ class Question:
     wants_latest: bool
     wants_value: bool = False
     singular: frozenset[str] = frozenset()
+    counted: frozenset[str] = frozenset()
+    heads: frozenset[str] = frozenset()
+    asks_for_subject: bool = False
     others: OtherWords = field(default_factory=OtherWords)
 
 
@@ -64,9 +70,31 @@ def read_question(text: str, other_words: Sequence[tuple[str, Sequence[str]]] = 
         wants_latest=bool(_LATEST.search(fold(text))),
         wants_value=_wants_value(text),
         singular=frozenset(stem(word) for word in _WORD.findall(fold(spelled_out)) if not word.endswith("s")),
+        counted=frozenset(_behind(_HOW_MANY, text)) - _MEASURES,
+        heads=frozenset(_behind(_WHICH, text)) & frozenset(terms) - _MEASURES,
+        asks_for_subject=bool(_SUBJECT.search(fold(text))),
         others=read_other_words(other_words) if other_words else usual_others(terms),
     )
 
+
+def _behind(opening: re.Pattern[str], text: str) -> list[str]:
+    """The terms right behind such an opening, up to the next small word."""
+    found = opening.search(fold(text))
+    if found is None:
+        return []
+    words = itertools.takewhile(lambda word: word.isalpha() and word not in _SMALL, fold(text)[found.end() :].split())
+    return [term for word in words for term in asked_terms(word)][:3]
+
+
+_HOW_MANY = re.compile(r"\bhow many ")
+_WHICH = re.compile(r"^\W*(?:(?:in|on|at|to|for|by|from|under|with) )?(?:which|what) (?:kind of |sort of |type of )?")
+_SUBJECT = re.compile(r"^\W*who (?!is\b|are\b|was\b|were\b|does\b|do\b|did\b|has\b|had\b|can\b|will\b)")
+_SMALL = frozenset(STOP_WORDS) - {"long", "large", "name", "page"}
+_MEASURE_WORDS = """
+gram kilogram kilo litre liter metre meter mile km second minute hour day week month year euro dollar percent degree
+byte gigabyte point time date number amount
+"""
+_MEASURES = frozenset(stem(word) for word in _MEASURE_WORDS.split())
 
 UNSAID = "amount"
 """What "how much is it?" asks for without a word for it."""
@@ -109,7 +137,9 @@ _WORDINGS: Mapping[Wanted, re.Pattern[str]] = {
     Wanted.NUMBER: re.compile(
         r"\bhow (?:many|much|long|often|big|large|hot|warm|cold|old|early|late|far|high|tall|wide|deep|heavy|fast)\b"
         r"|\b(?:amount|percentage)\b|\bwhat (?:port|size|share)\b"
-        r"|\b(?:wie ?viele?|combien|cuant[oa]s?|quant[oi])\b|いくつ|何(?:人|度|個|分|円)|多少|几"
+        r"|\bwhat (?:is|was) the (?:\w+ )?(?:cost|price|budget|fee|salary)\b"
+        r"|\bwie ?(?:viele?|hoch|lange|oft|alt|gross|weit|tief|schwer|teuer)\b"
+        r"|\b(?:combien|cuant[oa]s?|quant[oi])\b|いくつ|何(?:人|度|個|分|円)|多少|几"
     ),
     Wanted.TIME: re.compile(
         r"^\W*when\b|\band when\b"
@@ -143,6 +173,9 @@ _SPACED = re.compile(r"[^\s?!,;:()\"“”«»`]+|[,;:]")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _IDENTIFIER = re.compile(r"\w[._/]\w|[a-z][A-Z]|^--\w")
 _ABBREVIATION = re.compile(r"[A-Z]{2,5}s?")
+_GERMAN = re.compile(
+    r"\b(?:der|die|das|des|dem|den|ein|eine|ist|sind|hat|wie|wann|wer|welche[rsnm]?|im|zum|zur|von|vom)\b", re.I
+)
 _OPENING_WORDS = "how is are was were give show list compare explain describe summarise summarize name count"
 _OPENERS = frozenset(_OPENING_WORDS.split())
 
@@ -160,8 +193,9 @@ def _names(text: str) -> list[str]:
             runs[-1].append(word)
         elif runs[-1]:
             runs.append([])
-    # A lone abbreviation (IP, SSH) is a word like any other.
-    runs = [run for run in runs if run and not (len(run) == 1 and _ABBREVIATION.fullmatch(run[0]))]
+    # A lone abbreviation (IP, SSH) is a word like any other, and so is a lone German noun.
+    is_german = len(_GERMAN.findall(text)) > 1
+    runs = [run for run in runs if run and not (len(run) == 1 and (is_german or _ABBREVIATION.fullmatch(run[0])))]
     return [*quoted, *_DAY.findall(with_iso_days(fold(text))), *(" ".join(run) for run in runs)]
 
 

@@ -12,7 +12,7 @@ from amalfa.providers.embedded.naming import Naming
 from amalfa.providers.embedded.pieces import Piece
 from amalfa.providers.embedded.question import UNSAID, Question, Wanted
 from amalfa.providers.embedded.sentences import Unit
-from amalfa.providers.embedded.terms import Shown, fold, parts_of, rarity, shown_in, stem, terms_of
+from amalfa.providers.embedded.terms import Shown, fold, parts_of, rarity, shown_in, stem, telling, terms_of
 
 FRAMED = 0.65
 """What a term is worth that only the section's heading, table header or lead-in has."""
@@ -80,7 +80,7 @@ FRAME_WEIGHT = 0.25
 _FRAMING_WORDS = """
     mean stand number date day time year place person part turn name way kind type thing command option step
     work possible say happen give correct right call current note write last latest newest change according use have
-    take come go
+    take come go follow
 """
 _FRAME_STEMS = frozenset(stem(word) for word in _FRAMING_WORDS.split())
 
@@ -152,28 +152,44 @@ def _rated(scale: _Scale, piece: Piece, *, first: float) -> Rated:
         coverage=sum(held.values()),
         core=sum(held[term] for term in core) / asked if core else 1.0,
         core_stated=sum(stated[term] for term in core) / asked if core else 0.0,
-        score=sum(held.values()) + RANK_BONUS * first + _bonus(scale.question, piece.unit),
+        score=sum(held.values()) + RANK_BONUS * first + _bonus(scale.question, piece),
     )
 
 
-def _bonus(question: Question, unit: Unit) -> float:
-    """What a piece earns by its form rather than by its words."""
+def _bonus(question: Question, piece: Piece) -> float:
+    """What a piece earns by its form and place rather than by its words."""
+    unit = piece.unit
     return (
-        KIND_BONUS * fits_kind(question.wanted, unit)
+        HEADING_BONUS * _headed(question, piece)
+        + KIND_BONUS * fits_kind(question.wanted, unit)
         + VALUE_BONUS * states_a_fact(question, unit)
         + KEY_BONUS * _is_about(question, unit)
         + PAIR_BONUS * _shared_pairs(question, unit)
         + OPENING_BONUS * _opens_with_the_deed(question, unit)
-        - _awkwardness(unit, question.wanted)
+        - _awkwardness(unit, question)
     )
 
 
 OPENING_BONUS = 0.15
+HEADING_BONUS = 0.25
+ALMOST = 0.6
+"""How much of a heading and a question has to be the same for the heading to announce the answer."""
+
 KIND_BONUS = 0.14
 VALUE_BONUS = 0.3
 KEY_BONUS = 0.16
 PAIR_BONUS = 0.12
 RANK_BONUS = 0.06
+
+
+def _headed(question: Question, piece: Piece) -> float:
+    """How nearly the heading right above a piece of prose is the question itself, from 0 to 1."""
+    if piece.unit.kind not in ("sentence", "item"):
+        return 0.0
+    heading = piece.unit.context.rpartition(" > ")[2] or piece.passage.heading.rpartition(" > ")[2]
+    above, asked = frozenset(telling(terms_of(heading))), frozenset(question.terms)
+    share = len(above & asked) / len(above | asked) if above else 0.0
+    return share if share >= ALMOST else 0.0
 
 
 def states_a_fact(question: Question, unit: Unit) -> bool:
@@ -218,12 +234,17 @@ LONG_PIECE = 300
 """Characters from which on a piece is harder to read than it is worth: long lists match everything."""
 
 
-def _awkwardness(unit: Unit, wanted: Wanted) -> float:
+ROW_IN_PROSE = 0.12
+"""What a table row has to be better by than a sentence, where an explanation is asked for and no single fact."""
+
+
+def _awkwardness(unit: Unit, question: Question) -> float:
     """What is taken off pieces that read badly on their own: fragments, walls of text, questions, bare metadata."""
     length = len(fold(unit.text))
     off = 0.2 if unit.text.rstrip().endswith(("?", "？")) else 0.0
     off += 0.25 if unit.kind == "field" else 0.0
+    off += ROW_IN_PROSE if unit.kind == "row" and not question.wants_value else 0.0
     off += 0.08 if unit.kind in ("sentence", "item") and length < 12 else 0.0
     off += min(0.2, (length - LONG_PIECE) / 2500) if length > LONG_PIECE else 0.0
-    off += 0.08 if unit.kind == "code" and wanted is not Wanted.COMMAND else 0.0
+    off += 0.08 if unit.kind == "code" and question.wanted is not Wanted.COMMAND else 0.0
     return off
