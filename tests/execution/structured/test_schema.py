@@ -1,0 +1,60 @@
+"""Schemas: what is checked of a user's own, and what is said of values that do not fit."""
+
+import pytest
+
+from amalfa.errors import BadReply, UsageProblem
+from amalfa.execution.structured.schema import check_schema, problems_of, validate
+
+NOTE = {
+    "type": "object",
+    "properties": {"kind": {"enum": ["note", "log"]}, "score": {"type": "number", "maximum": 1}},
+    "required": ["kind"],
+}
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        pytest.param({"type": "objekt"}, id="a type that does not exist"),
+        pytest.param({"type": "string"}, id="a bare scalar"),
+        pytest.param({"type": ["integer", "null"]}, id="a choice of scalars"),
+        pytest.param({"enum": ["a", "b"]}, id="a list of words"),
+        pytest.param({"$ref": "https://example.org/x.json"}, id="a reference to another file"),
+        pytest.param({"type": "object", "properties": {"a": {"$ref": "#/$defs/no"}}}, id="a dangling reference"),
+        pytest.param({"type": "object", "properties": {"a": {"pattern": "("}}}, id="a broken pattern"),
+        pytest.param({"properties": []}, id="properties that are a list"),
+    ],
+)
+def test_a_bad_schema_is_refused_with_a_reason(schema: dict[str, object]) -> None:
+    with pytest.raises(UsageProblem, match="schema"):
+        check_schema(schema)
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {},
+        NOTE,
+        {"type": "array", "items": {"type": "string"}},
+        {"$schema": "http://json-schema.org/draft-07/schema#", "type": "object"},
+        {"type": "object", "properties": {"a": {"$ref": "#/$defs/a"}}, "$defs": {"a": {"type": "string"}}},
+        {"type": "object", "properties": {"enum": {"type": "string"}, "$ref": {"type": "string"}}},
+    ],
+)
+def test_a_legal_schema_passes(schema: dict[str, object]) -> None:
+    check_schema(schema)
+
+
+def test_the_sentences_name_the_place_and_the_rule_and_never_the_value() -> None:
+    found = problems_of({"kind": "secret word", "score": 7}, NOTE)
+    assert found == ('kind must be one of "note", "log".', "score must be at most 1.")
+
+
+def test_a_missing_key_is_named() -> None:
+    with pytest.raises(BadReply, match='The object lacks "kind"'):
+        validate({}, NOTE)
+
+
+def test_a_reference_without_end_is_a_problem_of_the_schema() -> None:
+    with pytest.raises(UsageProblem, match="without end"):
+        problems_of({}, {"$ref": "#"})
