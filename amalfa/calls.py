@@ -64,6 +64,44 @@ def parse_model_name(text: str, providers: Iterable[str]) -> ModelName:
 
 
 @dataclass(frozen=True, slots=True)
+class Price:
+    """What a model costs, in USD per million tokens: the unit of every price list in Amalfa."""
+
+    input_usd: float
+    output_usd: float
+
+    def cost_usd(self, tokens_in: int, tokens_out: int) -> float:
+        return (tokens_in * self.input_usd + tokens_out * self.output_usd) / 1_000_000
+
+    def times(self, factor: float) -> "Price":
+        return Price(self.input_usd * factor, self.output_usd * factor)
+
+    @property
+    def is_free(self) -> bool:
+        return self.input_usd == 0 and self.output_usd == 0
+
+
+FREE = Price(0.0, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Steering:
+    """What a provider that is itself a router (OpenRouter) is told about choosing among its own endpoints.
+
+    `max_price` is a ceiling in USD per million tokens; `sort` what to favour. None leaves it to the provider.
+    `is_model_fixed`: no other model may stand in, whatever the provider offers or the user wrote for it.
+    """
+
+    sort: Literal["price", "throughput", "latency"] | None = None
+    max_price: Price | None = None
+    allow_fallbacks: bool | None = None
+    is_model_fixed: bool = False
+
+
+NO_STEERING = Steering()
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     role: Literal["system", "user", "assistant"]
     content: str
@@ -97,13 +135,21 @@ class Material:
     """What a prompt is about, unrendered, for an engine that reads no prompts (`embedded:extractive`).
 
     `documents` are (id, text) pairs: the results to rerank, or the one text to describe. `other_words` are
-    parts of the question, each with what the notes may say instead.
+    parts of the question, each with what the notes may say instead. `quoted` names the notes whose text the prompt
+    holds where that is not just the passages'.
     """
 
     question: str = ""
     passages: tuple[Passage, ...] = ()
     documents: tuple[tuple[str, str], ...] = ()
     other_words: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    quoted: tuple[str, ...] | None = None
+
+    @property
+    def quoted_notes(self) -> tuple[str, ...]:
+        """The paths of the notes whose text the prompt holds, each once."""
+        paths = (passage.path for passage in self.passages) if self.quoted is None else self.quoted
+        return tuple(dict.fromkeys(paths))
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,11 +172,15 @@ class Wish:
     """What the caller would like, within what the rules allow.
 
     `model` is an explicit choice; `prefer` narrows to one side ("local" keeps everything on this machine or
-    the user's own). Neither ever widens what privacy or configuration forbid.
+    the user's own). `team` names the team whose rules and budget apply, `hint` the kind of work it is, and
+    `max_cost_usd` what the call may cost in all. None of them widens what privacy or configuration forbid.
     """
 
     model: str | None = None
     prefer: Literal["local", "cloud"] | None = None
+    team: str | None = None
+    hint: str | None = None
+    max_cost_usd: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,11 +237,15 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class LeftMachine:
-    """What was sent off this machine over all attempts: to which models, how many tokens, which notes."""
+    """What was sent off this machine over all attempts: to which models, how many tokens, which notes.
+
+    `redactions` counts the places of the text that were blanked before it left.
+    """
 
     to: tuple[str, ...]
     tokens: int
     notes: tuple[str, ...]
+    redactions: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,10 @@ class AmalfaError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
-        return f"{self.message} Fix: {self.hint}" if self.hint else self.message
+        if not self.hint:
+            return self.message
+        ending = "" if self.message.endswith((".", "!", "?", ")")) else "."
+        return f"{self.message}{ending} Fix: {self.hint}"
 
 
 class UsageProblem(AmalfaError):

@@ -3,13 +3,19 @@
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from random import Random
 
-from amalfa.calls import Call, Judged, Material, Message, ModelName, PrivacyClass, Prompt, Tier, Usage, Wish
-from amalfa.errors import CallError
-from amalfa.execution.ledger import Closing, Opening, Spent
+from amalfa.calls import Call, Judged, Material, Message, ModelName, PrivacyClass, Prompt, Route, Tier, Usage, Wish
+from amalfa.errors import AmalfaError, CallError
+from amalfa.execution.ledger import Closing, Limit, Opening, Spent
+from amalfa.execution.means import Means
+from amalfa.execution.redaction import Redactor
+from amalfa.execution.signals import new_signals
+from amalfa.execution.size import size_of
+from amalfa.execution.spans import NoTracer
 from amalfa.execution.steps import Delta, Step
-from amalfa.providers.provider import Event, Finished, Presence, Provider, Request, TextDelta
-from amalfa.routing.plan import Entry, Plan
+from amalfa.providers.provider import Accepted, Event, Finished, Presence, Provider, Request, TextDelta
+from amalfa.routing.plan import Cap, Entry, Plan
 
 
 class FakeClock:
@@ -42,11 +48,16 @@ class FakeProvider:
     presence: Presence = field(default_factory=lambda: Presence("up"))
     is_closed: bool = False
     has_terminal_record: bool = True
+    usage_of_errors: Usage | None = None
+    accepts_as: str | None = None
 
     async def stream(self, request: Request) -> AsyncGenerator[Event, None]:
         self.asked.append(request)
+        if self.accepts_as:
+            yield Accepted(self.accepts_as)
         for part in self.scripts.pop(0):
             if isinstance(part, CallError):
+                part.usage = part.usage or self.usage_of_errors
                 raise part
             yield TextDelta(part)
         if self.has_terminal_record:
@@ -65,6 +76,7 @@ class FakeLedger:
 
     opened: list[Opening] = field(default_factory=list)
     closed: dict[int, Closing] = field(default_factory=dict)
+    upstream_ids: dict[int, str] = field(default_factory=dict)
 
     async def open(self, opening: Opening) -> int:
         self.opened.append(opening)
@@ -72,6 +84,12 @@ class FakeLedger:
 
     async def close(self, row: int, closing: Closing) -> None:
         self.closed[row] = closing
+
+    def note_upstream(self, row: int, upstream_id: str) -> None:
+        self.upstream_ids[row] = upstream_id
+
+    def spendable(self, limits: tuple[Limit, ...]) -> tuple[float, Limit] | None:
+        return min(((limit.usd, limit) for limit in limits), key=lambda left: left[0], default=None)
 
     async def spent_since(self, since: datetime) -> Spent:
         return Spent(len(self.opened), 0.0, 0)
@@ -83,9 +101,56 @@ class FakePlanner:
 
     entries: tuple[Entry, ...]
     judged: tuple[Judged, ...] = ()
+    spending_limits: tuple[Limit, ...] = ()
+    cap: Cap | None = None
+    over_budget: str = ""
 
     async def plan(self, call: Call) -> Plan:
-        return Plan(self.entries, self.judged, "local_first")
+        size = size_of(call.prompt)
+        return Plan(self.entries, self.judged, "local_first", size, self.cap, over_budget=self.over_budget)
+
+    def limits(self, team: str | None) -> tuple[Limit, ...]:
+        return self.spending_limits
+
+
+@dataclass
+class FakeWitness:
+    """Remembers how calls ended."""
+
+    ends: list[tuple[Route, AmalfaError | None]] = field(default_factory=list)
+
+    def ended(self, call: Call, route: Route, usage: Usage, error: AmalfaError | None, *, own_s: float) -> None:
+        self.ends.append((route, error))
+
+
+class NoJitter(Random):
+    """Chance that always says the least, so that no test waits."""
+
+    def uniform(self, a: float, b: float) -> float:
+        return a
+
+
+def means_over(
+    providers: Sequence[FakeProvider],
+    planner: "FakePlanner",
+    *,
+    ledger: FakeLedger,
+    verdicts: "FakeVerdicts",
+    clock: FakeClock,
+    generation: int = 1,
+) -> Means:
+    """What an executor needs, over fakes."""
+    return Means(
+        providers={provider.name: provider for provider in providers},
+        planner=planner,
+        ledger=ledger,
+        signals=new_signals(verdicts, clock=clock, random=NoJitter()),
+        redactor=Redactor((), ("keys", "emails", "cards")),
+        witness=FakeWitness(),
+        tracer=NoTracer(),
+        clock=clock,
+        generation=generation,
+    )
 
 
 @dataclass
@@ -118,6 +183,8 @@ def entry_for(provider: FakeProvider, model: str = "m") -> Entry:
     return Entry(ModelName(provider.name, model), provider.tier, "as planned", not provider.is_verified_local)
 
 
-def a_call(*, deadline_s: float = 1060.0, privacy: PrivacyClass = PrivacyClass.CLOUD_OK) -> Call:
-    prompt = Prompt((Message("user", "hello there"),), Material(question="hello"), max_tokens=100, temperature=0.0)
+def a_call(
+    text: str = "hello there", *, deadline_s: float = 1060.0, privacy: PrivacyClass = PrivacyClass.CLOUD_OK
+) -> Call:
+    prompt = Prompt((Message("user", text),), Material(question="hello"), max_tokens=100, temperature=0.0)
     return Call("req_1", "synthesize", prompt, privacy, deadline_s, Wish())

@@ -1,4 +1,4 @@
-"""The options of every command that asks a model: which one, on which side, for how long."""
+"""The options of every command that asks a model: which one, on which side, for whom, for how long, for how much."""
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -17,7 +17,7 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 def call_options(function: _Function) -> _Function:
-    """Add `-m`, `--local`, `--cloud` and `--timeout` to a command; they reach it as `wishes` through `wishes_of`."""
+    """Add `-m`, `--local`, `--cloud`, `--team`, `--hint`, `--max-cost` and `--timeout` to a command; see `Wishes`."""
     for option in (
         click.option(
             "--timeout",
@@ -25,6 +25,14 @@ def call_options(function: _Function) -> _Function:
             metavar="SECONDS",
             help="Give up after this long.",
         ),
+        click.option(
+            "--max-cost",
+            type=click.FloatRange(min=0),
+            metavar="USD",
+            help="Ask no model that may cost more than this.",
+        ),
+        click.option("--hint", metavar="HINT", help="The kind of work, a key of sonar.routing.hints."),
+        click.option("--team", metavar="TEAM", help="Use the rules and the budget of this team."),
         click.option("--cloud", is_flag=True, help="Only models in the cloud, as far as the rules allow."),
         click.option("--local", is_flag=True, help="Only models on this machine."),
         click.option(
@@ -49,12 +57,22 @@ class Wishes:
             raise UsageProblem("--local and --cloud exclude each other.", hint="give one of them, or neither")
         self.model: str | None = flags["model"]
         self.prefer = "local" if flags["local"] else "cloud" if flags["cloud"] else None
+        self.team: str | None = flags["team"]
+        self.hint: str | None = flags["hint"]
+        self.max_cost_usd: float | None = flags["max_cost"]
         self.timeout_s: float | None = flags["timeout"]
 
     def fields(self) -> dict[str, object]:
         """The fields of the request body; what was not asked for is left out."""
         timeout_ms = None if self.timeout_s is None else max(1, round(self.timeout_s * 1000))
-        wishes = {"model": self.model, "prefer": self.prefer, "timeoutMs": timeout_ms}
+        wishes = {
+            "model": self.model,
+            "prefer": self.prefer,
+            "team": self.team,
+            "hint": self.hint,
+            "maxCostUsd": self.max_cost_usd,
+            "timeoutMs": timeout_ms,
+        }
         return {name: value for name, value in wishes.items() if value is not None}
 
     @property

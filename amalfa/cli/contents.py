@@ -24,6 +24,9 @@ TOP: Contents = {
     "Sonar": {
         "sonar": (f"{_HERE}.sonar:sonar", "Start, stop and watch the daemon; chat with it."),
         "index": (f"{_HERE}.notes:index", "Look at the notes index or build it anew."),
+        "usage": (f"{_HERE}.usage:usage", "Tell what was used: calls, tokens, money, times."),
+        "models": (f"{_HERE}.models:models", "List, load, unload and pull models."),
+        "route": (f"{_HERE}.route:route", "Show which model would answer, and why; asks none."),
     },
     "Set-up": {
         "init": (f"{_HERE}.setup:init", "Write a commented configuration into this folder."),
@@ -53,6 +56,16 @@ INDEX: Contents = {
     "Commands": {
         "status": (f"{_HERE}.notes:index_status", "Say what is indexed, and what was skipped."),
         "rebuild": (f"{_HERE}.notes:index_rebuild", "Read all notes again."),
+    },
+}
+
+MODELS: Contents = {
+    "Commands": {
+        "list": (f"{_HERE}.models:list_models", "List the models at hand, local and cloud."),
+        "info": (f"{_HERE}.models:info", "Tell everything that is known of one model."),
+        "load": (f"{_HERE}.models:load", "Bring a local model into memory."),
+        "unload": (f"{_HERE}.models:unload", "Take a local model out of memory."),
+        "pull": (f"{_HERE}.models:pull", "Download a model to an Ollama host."),
     },
 }
 

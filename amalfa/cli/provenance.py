@@ -1,10 +1,24 @@
 """Where an answer came from, in words: who answered, at what cost, what left the machine, and why that model."""
 
 from amalfa.cli.table import table
-from amalfa.cli.wording import count, duration, sentence
+from amalfa.cli.wording import count, dollars, duration, sentence
 from amalfa.client.document import Document
 
-_OUT_OF_REACH = frozenset({"unreachable", "not_installed", "no_key", "parked", "unknown_provider"})
+_OUT_OF_REACH = frozenset(
+    {
+        "unreachable",
+        "not_installed",
+        "no_key",
+        "parked",
+        "unknown_provider",
+        "breaker_open",
+        "cooling",
+        "free_limit",
+        "over_budget",
+        "price_unknown",
+        "context_too_short",
+    }
+)
 
 
 def provenance_lines(reply: Document) -> list[str]:
@@ -30,7 +44,7 @@ def cost_text(cost_usd: float | None, tier: str) -> str:
         return "no cost" if tier in ("embedded", "local") else "cost unknown"
     if cost_usd == 0:
         return "no cost"
-    return f"${cost_usd:.6f}".rstrip("0") if cost_usd < 0.01 else f"${cost_usd:.4f}"
+    return dollars(cost_usd)
 
 
 def left_machine_text(route: Document, model: str) -> str:
@@ -41,7 +55,9 @@ def left_machine_text(route: Document, model: str) -> str:
     sent = count(left.whole("tokens") or 0, "token")
     notes = left.texts("notes")
     what = f"{sent} of {count(len(notes), 'note')}" if notes else sent
-    return f"{what} to {', '.join(left.texts('to'))}"
+    blanked = left.whole("redactions") or 0
+    kept_back = f", {count(blanked, 'place')} blanked" if blanked else ""
+    return f"{what} to {', '.join(left.texts('to'))}{kept_back}"
 
 
 def passed_over(route: Document, model: str) -> list[str]:

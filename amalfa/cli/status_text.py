@@ -1,5 +1,6 @@
 """`sonar status` in words. Uses nothing but the status itself, so that it is quick."""
 
+from amalfa.cli.wording import dollars
 from amalfa.client.document import Document
 
 
@@ -74,7 +75,7 @@ def _freshness(index: Document) -> str:
 def _usage(usage: Document) -> str:
     unknown = usage.whole("unknown_costs") or 0
     extra = f" and {unknown} of unknown cost" if unknown else ""
-    return f"{usage.whole('calls') or 0} calls, ${usage.number('cost_usd') or 0:.4f}{extra}"
+    return f"{usage.whole('calls') or 0} calls, {dollars(usage.number('cost_usd') or 0)}{extra}"
 
 
 def _findings(config: Document) -> list[str]:

@@ -1,14 +1,14 @@
 """Works out where each provider is: which of the settings that may name its host is in force. Dials nothing."""
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 from amalfa.config import hosts
 from amalfa.config.keypath import KeyPath, show_key
 from amalfa.config.known_providers import KNOWN_PROVIDERS, OLLAMA_CLOUD, RESERVED_NAMES, homes_of
 from amalfa.config.origins import DEFAULT, Origin, Sourced
-from amalfa.config.provider_settings import ProviderSettings, ProviderType
+from amalfa.config.provider_settings import HostSettings, ProviderSettings, ProviderType
 from amalfa.config.settings import Settings
 from amalfa.errors import Problem
 
@@ -16,11 +16,20 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*\Z")
 
 
 @dataclass(frozen=True, slots=True)
+class OwnHost:
+    """A host with credentials of its own, and the key path they are written at."""
+
+    key: KeyPath
+    settings: HostSettings
+
+
+@dataclass(frozen=True, slots=True)
 class Endpoint:
     """One provider as configured: its type, its base URLs without a final slash, and who named them where.
 
     `settings` are the rest of what is configured for it; `settings.local` is True only when the user's own
-    configuration says so.
+    configuration says so. `own_hosts` are those of `urls` that are shown something else than the others; hosts
+    that a stronger source replaced are not among them.
     """
 
     name: str
@@ -29,6 +38,7 @@ class Endpoint:
     key: KeyPath
     origin: Origin
     settings: ProviderSettings
+    own_hosts: Mapping[str, OwnHost] = field(default_factory=dict)
 
     @property
     def homes(self) -> frozenset[str]:
@@ -54,7 +64,7 @@ class _Named:
     """The hosts that one setting names."""
 
     key: KeyPath
-    texts: tuple[str, ...]
+    hosts: tuple[HostSettings, ...]
     origin: Origin
 
 
@@ -75,13 +85,17 @@ class _Finder:
         if kind is None:
             self._refuse(key, "needs a type: ollama, openrouter, openai or anthropic")
             return None
+        if settings.routing is not None and kind != "openrouter":
+            self._refuse((*key, "routing"), "is for providers of type openrouter only")
         named = self._winner(name, settings)
         if named is None and (known is None or known.url is None):
             self._refuse(*self._homeless(name, key))
             return None
-        urls = self._urls(named, name, kind) if named else (str(known.url if known else ""),)
-        origin = named.origin if named else DEFAULT
-        return Endpoint(name, kind, urls, named.key if named else key, origin, settings) if urls else None
+        if named is None:
+            return Endpoint(name, kind, (str(known.url if known else ""),), key, DEFAULT, settings)
+        found = self._hosts(named, name, kind)
+        own = {url: host for url, host in found.items() if not host.settings.is_bare}
+        return Endpoint(name, kind, tuple(found), named.key, named.origin, settings, own) if found else None
 
     def _homeless(self, name: str, key: KeyPath) -> tuple[KeyPath, str]:
         if name == OLLAMA_CLOUD:
@@ -90,7 +104,7 @@ class _Finder:
 
     def _winner(self, name: str, settings: ProviderSettings) -> _Named | None:
         """The setting of the strongest source; of two in one source the provider's own key."""
-        named = [candidate for candidate in self._named(name, settings) if candidate.texts]
+        named = [candidate for candidate in self._named(name, settings) if candidate.hosts]
         is_twice = [candidate.key[-1] for candidate in named[:2]] == ["baseUrl", "hosts"]
         if is_twice and named[0].origin.rank == named[1].origin.rank:
             self._refuse(named[1].key, "and baseUrl both name its address; keep one of them")
@@ -99,7 +113,7 @@ class _Finder:
     def _named(self, name: str, settings: ProviderSettings) -> Iterator[_Named]:
         key: KeyPath = ("sonar", "providers", name)
         yield self._one((*key, "baseUrl"), (settings.base_url,) if settings.base_url else ())
-        yield self._one((*key, "hosts"), settings.hosts)
+        yield self._from((*key, "hosts"), settings.hosts)
         if name == "ollama":
             yield self._one(("sonar", "host"), self._sonar.host)
         serves_the_cloud = name == (OLLAMA_CLOUD if self._sonar.cloud.provider == "ollama" else "openrouter")
@@ -108,17 +122,27 @@ class _Finder:
             yield self._one(host, (self._sonar.cloud.host,))
 
     def _one(self, key: KeyPath, texts: tuple[str, ...]) -> _Named:
-        return _Named(key, texts, self._sourced.origin_of(key))
+        return self._from(key, tuple(HostSettings(url=text) for text in texts))
 
-    def _urls(self, named: _Named, name: str, kind: ProviderType) -> tuple[str, ...]:
-        urls: dict[str, None] = {}
-        for index, text in enumerate(named.texts):
+    def _from(self, key: KeyPath, named: tuple[HostSettings, ...]) -> _Named:
+        return _Named(key, named, self._sourced.origin_of(key))
+
+    def _hosts(self, named: _Named, name: str, kind: ProviderType) -> dict[str, OwnHost]:
+        """The hosts by URL, in order. The same one written twice is one, unless its credentials differ."""
+        found: dict[str, OwnHost] = {}
+        is_list = isinstance(getattr(self._sourced.at(named.key), "value", None), list)
+        for index, host in enumerate(named.hosts):
+            key = (*named.key, index) if is_list else named.key
             try:
-                urls[self._url(text, name, kind)] = None
+                url = self._url(host.url, name, kind)
             except hosts.BadHost as error:
-                is_list = isinstance(getattr(self._sourced.at(named.key), "value", None), list)
-                self._refuse((*named.key, index) if is_list else named.key, str(error))
-        return tuple(urls)
+                self._refuse(key, str(error))
+                continue
+            if url not in found:
+                found[url] = OwnHost(key, host)
+            elif not (host.is_bare and found[url].settings.is_bare):
+                self._refuse(key, "names a host that stands in the list already; keep one of them")
+        return found
 
     def _url(self, text: str, name: str, kind: ProviderType) -> str:
         if kind == "ollama":

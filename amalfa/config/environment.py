@@ -10,7 +10,7 @@ from amalfa.config import hosts
 from amalfa.config.jsonc import Json, read_json
 from amalfa.config.keypath import KeyPath
 from amalfa.config.origins import Origin, Sourced, empty, merge, sourced_at
-from amalfa.config.values import camel_case
+from amalfa.config.preferences import read_preferences
 from amalfa.errors import Problem
 
 Use = Literal["setting", "key", "process"]
@@ -32,7 +32,7 @@ VARIABLES = (
     Variable("OPENROUTER_MODEL", "setting", "sonar.cloud.model, when the cloud is OpenRouter"),
     Variable("OPENROUTER_DEFAULT_MODEL", "setting", "the same, when OPENROUTER_MODEL is not set"),
     Variable("OPENROUTER_REFERER", "setting", "the HTTP-Referer header, which names your app to OpenRouter"),
-    Variable("OPENROUTER_PREFERENCES", "setting", "sonar.routing.preferences, as JSON"),
+    Variable("OPENROUTER_PREFERENCES", "setting", "sonar.routing.preferences, as JSON; and fields of OpenRouter's own"),
     Variable("OPENAI_API_KEY", "key", "key for OpenAI"),
     Variable("ANTHROPIC_API_KEY", "key", "key for Anthropic"),
     Variable("OLLAMA_HOST", "setting", "sonar.host; several hosts separated by commas"),
@@ -80,7 +80,21 @@ def settings_from(values: Mapping[str, EnvText], *, cloud_provider: object) -> t
             sourced = merge(sourced, sourced_at(path, convert(found.text), found.origin))
         except ValueError as error:
             problems.append(found.origin.problem(str(error)))
+    if preferences := values.get("OPENROUTER_PREFERENCES"):
+        sourced, more = _with_preferences(sourced, preferences)
+        problems += more
     return sourced, tuple(problems)
+
+
+def _with_preferences(sourced: Sourced, found: EnvText) -> tuple[Sourced, list[Problem]]:
+    """One variable that holds many settings; what is wrong with some of it does not take the rest away."""
+    try:
+        read = read_preferences(_json(found.text))
+    except ValueError as error:
+        return sourced, [found.origin.problem(str(error))]
+    for path, value in read.settings:
+        sourced = merge(sourced, sourced_at(path, value, found.origin))
+    return sourced, [found.origin.problem(complaint) for complaint in read.complaints]
 
 
 _CLOUD_MODEL: KeyPath = ("sonar", "cloud", "model")
@@ -108,7 +122,6 @@ def _settings(values: Mapping[str, EnvText]) -> tuple[tuple[str, KeyPath, _Conve
         ("OPENROUTER_REFERER", (*_OPENROUTER, "headers", "HTTP-Referer"), str.strip),
         ("OPENROUTER_MODEL", _CLOUD_MODEL, str.strip),
         ("OPENROUTER_DEFAULT_MODEL", _CLOUD_MODEL, str.strip),
-        ("OPENROUTER_PREFERENCES", ("sonar", "routing", "preferences"), _preferences),
         ("LLM_ROUTING_STRATEGY", ("sonar", "routing", "strategy"), lambda text: text.strip().lower().replace("-", "_")),
         ("LLM_FALLBACK_ENABLED", ("sonar", "routing", "fallback"), _flag),
     )
@@ -157,14 +170,6 @@ def _seconds(text: str) -> Json:
         return float(text.strip().removesuffix("s"))
     except ValueError as error:
         raise ValueError("must be a number of seconds") from error
-
-
-def _preferences(text: str) -> Json:
-    """A JSON object; keys may be spelled `prefer_local` or `preferLocal`."""
-    value = _json(text)
-    if not isinstance(value, dict):
-        raise ValueError("must be a JSON object")
-    return {camel_case(key): inner for key, inner in value.items()}
 
 
 def _json(text: str) -> Json:

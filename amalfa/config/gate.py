@@ -13,7 +13,7 @@ from pathlib import Path
 from amalfa.config.endpoints import Endpoint
 from amalfa.config.hosts import BadHost, cloud_url, is_loopback, origin_of
 from amalfa.config.keypath import KeyPath, show_key
-from amalfa.config.keys import Keys, Surroundings, credentials_in
+from amalfa.config.keys import Keys, Surroundings, credentials_sent
 from amalfa.config.known_providers import KNOWN_PROVIDERS, homes_of_key
 from amalfa.config.origins import Sourced
 from amalfa.config.secret import EnvReference, read_credential
@@ -57,7 +57,9 @@ def _hosts(asking: Asking) -> Iterator[TrustRequest]:
             target = origin_of(url)
             if target in endpoint.homes or target in asking.users_origins or _brings_its_keys(endpoint, url, asking):
                 continue
-            reason = f"{target} is not {endpoint.name}'s own host; {_what_would_go(endpoint, asking)} would go there"
+            reason = (
+                f"{target} is not {endpoint.name}'s own host; {_what_would_go(endpoint, url, asking)} would go there"
+            )
             yield TrustRequest("host", endpoint.name, target, reason, place)
 
 
@@ -72,26 +74,24 @@ def _where_the_project_speaks(endpoint: Endpoint, asking: Asking) -> Problem | N
 
 def _brings_its_keys(endpoint: Endpoint, url: str, asking: Asking) -> bool:
     """Whether nothing of the user's is at stake: the key comes from the project's own `.env`, or stays here."""
-    sent = asking.keys.sent_to(endpoint.name)
+    sent = asking.keys.sent_to(endpoint.name, url)
     if sent and all(key.origin.kind == "dotenv" for key in sent):
         return True
     return is_loopback(url) and not any(key.origin.is_the_users for key in sent)
 
 
-def _what_would_go(endpoint: Endpoint, asking: Asking) -> str:
-    names = [str(key.origin) for key in asking.keys.sent_to(endpoint.name) if key.origin.is_the_users]
+def _what_would_go(endpoint: Endpoint, url: str, asking: Asking) -> str:
+    names = [str(key.origin) for key in asking.keys.sent_to(endpoint.name, url) if key.origin.is_the_users]
     return f"your key ({', '.join(dict.fromkeys(names))}) and your notes" if names else "your notes"
 
 
 def _keys(asking: Asking) -> Iterator[TrustRequest]:
     """Variables of the user's environment that the project's files want sent where they do not belong."""
     for endpoint in asking.endpoints.values():
-        for key, written in credentials_in(endpoint):
+        for url, key, written in credentials_sent(endpoint):
             origin = asking.sourced.origin_of(key)
-            if origin.is_the_users or not isinstance(written, EnvReference):
-                continue
-            place = origin.problem(show_key(key))
-            for url in endpoint.urls:
+            if not origin.is_the_users and isinstance(written, EnvReference):
+                place = origin.problem(show_key(key))
                 yield from _misdirected(written.name, url, endpoint.name, place, asking.surroundings)
 
 

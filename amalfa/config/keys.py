@@ -8,6 +8,7 @@ from amalfa.config.env_file import EnvFile
 from amalfa.config.keypath import KeyPath, show_key
 from amalfa.config.known_providers import KNOWN_PROVIDERS
 from amalfa.config.origins import Origin, Sourced
+from amalfa.config.provider_settings import BasicAuth, HostSettings, ProviderSettings
 from amalfa.config.secret import Credential, EnvReference, Secret
 from amalfa.errors import Problem
 
@@ -29,12 +30,29 @@ class LoginFound:
 
 
 @dataclass(frozen=True, slots=True)
+class HostKeys:
+    """What one host is shown instead of what its provider is shown. `replaces` holds even when nothing was found.
+
+    A host whose own key is not set must not be sent the key of the others.
+    """
+
+    key: KeyFound | None = None
+    login: LoginFound | None = None
+    headers: Mapping[str, KeyFound] = field(default_factory=dict)
+    replaces: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Keys:
-    """What each provider is asked with, by provider name; a provider without an entry is asked with nothing."""
+    """What each provider is asked with, by provider name; a provider without an entry is asked with nothing.
+
+    `hosts` are the hosts with credentials of their own, by provider and URL.
+    """
 
     by_provider: Mapping[str, KeyFound] = field(default_factory=dict)
     logins: Mapping[str, LoginFound] = field(default_factory=dict)
     headers: Mapping[str, Mapping[str, KeyFound]] = field(default_factory=dict)
+    hosts: Mapping[str, Mapping[str, HostKeys]] = field(default_factory=dict)
 
     def for_provider(self, name: str) -> KeyFound | None:
         """The provider's key; None when there is none."""
@@ -47,16 +65,26 @@ class Keys:
         """Extra headers to send along."""
         return self.headers.get(name, {})
 
-    def sent_to(self, name: str) -> tuple[KeyFound, ...]:
-        """Everything secret that goes to a provider."""
-        login = self.logins.get(name)
-        found = (self.by_provider.get(name), login.password if login else None, *self.headers_for(name).values())
-        return tuple(one for one in found if one)
+    def for_host(self, name: str, url: str) -> HostKeys:
+        """All that one host of a provider is shown: its own, and of the provider's what its own does not replace."""
+        own = self.hosts.get(name, {}).get(url, HostKeys())
+        given = {header.lower() for header in own.headers}
+        kept = {header: key for header, key in self.headers_for(name).items() if header.lower() not in given}
+        headers = {**kept, **own.headers}
+        if own.replaces:
+            return HostKeys(own.key, own.login, headers, replaces=True)
+        return HostKeys(self.by_provider.get(name), self.logins.get(name), headers)
+
+    def sent_to(self, name: str, url: str) -> tuple[KeyFound, ...]:
+        """Everything secret that goes to one host of a provider."""
+        return _all_of(self.for_host(name, url))
 
     def secrets(self) -> frozenset[Secret]:
         """Every secret in use, for whoever must keep them out of texts."""
         names = {*self.by_provider, *self.logins, *self.headers}
-        return frozenset(found.secret for name in names for found in self.sent_to(name))
+        whole = [HostKeys(self.by_provider.get(n), self.logins.get(n), self.headers_for(n)) for n in names]
+        own = [keys for hosts in self.hosts.values() for keys in hosts.values()]
+        return frozenset(found.secret for keys in (*whole, *own) for found in _all_of(keys))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +109,7 @@ def find_keys(
 ) -> tuple[Keys, tuple[Problem, ...]]:
     """The keys of all providers, and a warning for each named variable that is not set."""
     finder = _Finder(sourced, surroundings)
-    keys, logins, headers = {}, {}, {}
+    keys, logins, headers, hosts = {}, {}, {}, {}
     for name, endpoint in endpoints.items():
         if found := finder.key(endpoint):
             keys[name] = found
@@ -89,19 +117,48 @@ def find_keys(
             logins[name] = login
         if extra := finder.headers(endpoint):
             headers[name] = extra
-    return Keys(keys, logins, headers), tuple(finder.warnings)
+        if own := finder.hosts(endpoint):
+            hosts[name] = own
+    return Keys(keys, logins, headers, hosts), tuple(finder.warnings)
 
 
 def credentials_in(endpoint: Endpoint) -> Iterator[tuple[KeyPath, Credential]]:
     """Every secret or reference that the configuration holds for a provider, with its key path."""
     key: KeyPath = ("sonar", "providers", endpoint.name)
-    settings = endpoint.settings
+    yield from _written(endpoint.settings, key)
+    # Those of hosts that a stronger source replaced lie in the file as well.
+    for index, host in enumerate(endpoint.settings.hosts):
+        yield from _written(host, (*key, "hosts", index))
+
+
+def credentials_sent(endpoint: Endpoint) -> Iterator[tuple[str, KeyPath, Credential]]:
+    """The same, each with a URL it is sent to; what no host is sent is left out."""
+    shared = tuple(_written(endpoint.settings, ("sonar", "providers", endpoint.name)))
+    for url in endpoint.urls:
+        own = endpoint.own_hosts.get(url)
+        replaces = own is not None and _replaces(own.settings)
+        yield from ((url, key, written) for key, written in shared if not replaces or key[-2] == "headers")
+        if own is not None:
+            yield from ((url, key, written) for key, written in _written(own.settings, own.key))
+
+
+def _written(settings: ProviderSettings | HostSettings, key: KeyPath) -> Iterator[tuple[KeyPath, Credential]]:
     if settings.api_key is not None:
         yield (*key, "apiKey"), settings.api_key
     if settings.basic_auth is not None:
         yield (*key, "basicAuth", "password"), settings.basic_auth.password
     for header, value in settings.headers.items():
         yield (*key, "headers", header), value
+
+
+def _replaces(host: HostSettings) -> bool:
+    """Whether the host has an Authorization of its own; there is room for one only."""
+    return host.api_key is not None or host.basic_auth is not None
+
+
+def _all_of(keys: HostKeys) -> tuple[KeyFound, ...]:
+    found = (keys.key, keys.login.password if keys.login else None, *keys.headers.values())
+    return tuple(one for one in found if one)
 
 
 class _Finder:
@@ -126,15 +183,29 @@ class _Finder:
         return self._resolved(written, ("sonar", "providers", endpoint.name, "apiKey"))
 
     def login(self, endpoint: Endpoint) -> LoginFound | None:
-        written = endpoint.settings.basic_auth
-        if written is None:
-            return None
-        password = self._resolved(written.password, ("sonar", "providers", endpoint.name, "basicAuth", "password"))
-        return LoginFound(written.username, password) if password else None
+        return self._login(endpoint.settings.basic_auth, ("sonar", "providers", endpoint.name))
 
     def headers(self, endpoint: Endpoint) -> dict[str, KeyFound]:
-        key: KeyPath = ("sonar", "providers", endpoint.name, "headers")
-        found = {name: self._resolved(value, (*key, name)) for name, value in endpoint.settings.headers.items()}
+        return self._headers(endpoint.settings.headers, ("sonar", "providers", endpoint.name))
+
+    def hosts(self, endpoint: Endpoint) -> dict[str, HostKeys]:
+        """What the hosts with credentials of their own are shown."""
+        found = {}
+        for url, own in endpoint.own_hosts.items():
+            written = own.settings
+            key = self._resolved(written.api_key, (*own.key, "apiKey")) if written.api_key else None
+            login, headers = self._login(written.basic_auth, own.key), self._headers(written.headers, own.key)
+            found[url] = HostKeys(key, login, headers, replaces=_replaces(written))
+        return found
+
+    def _login(self, written: BasicAuth | None, key: KeyPath) -> LoginFound | None:
+        if written is None:
+            return None
+        password = self._resolved(written.password, (*key, "basicAuth", "password"))
+        return LoginFound(written.username, password) if password else None
+
+    def _headers(self, written: Mapping[str, Credential], key: KeyPath) -> dict[str, KeyFound]:
+        found = {name: self._resolved(value, (*key, "headers", name)) for name, value in written.items()}
         return {name: value for name, value in found.items() if value}
 
     def _resolved(self, written: Credential, key: KeyPath) -> KeyFound | None:

@@ -44,9 +44,20 @@ class ShownSetting:
 
 
 def show(loaded: Loaded) -> tuple[ShownSetting, ...]:
-    """Every setting in the order it is documented; those that nobody set and that have no default are left out."""
+    """Every setting in the order it is documented, then the keys that were found in the environment, masked.
+
+    Settings that nobody set and that have no default are left out.
+    """
     shown = (ShownSetting(show_key(path), value, _origin(loaded, path)) for path, value in leaves(loaded.settings))
-    return tuple(one for one in shown if one.value not in (None, [], {}) or one.origin != DEFAULT)
+    return (*(one for one in shown if one.value not in (None, [], {}) or one.origin != DEFAULT), *_found_keys(loaded))
+
+
+def _found_keys(loaded: Loaded) -> Iterator[ShownSetting]:
+    """The keys that no setting names: a variable alone brought them."""
+    for name, found in sorted(loaded.keys.by_provider.items()):
+        settings = loaded.settings.sonar.providers.get(name)
+        if settings is None or settings.api_key is None:
+            yield ShownSetting(show_key(("sonar", "providers", name, "apiKey")), found.secret.masked, found.origin)
 
 
 def get(loaded: Loaded, key: str) -> Json:

@@ -73,7 +73,10 @@ class Cloud(Group):
     provider: Literal["openrouter", "ollama"] = Field(
         default="openrouter", description="`openrouter`, or `ollama` for a GPU server of your own at `host`."
     )
-    host: Text = Field(default=DEFAULT_CLOUD_HOST, description="Its address; https unless a scheme says otherwise.")
+    host: Text = Field(
+        default=DEFAULT_CLOUD_HOST,
+        description="Its address. Without a scheme: https (this machine: http); for `ollama` http and port 11434.",
+    )
     model: Text = Field(default="qwen/qwen-2.5-72b-instruct", description="The model it runs.")
 
 

@@ -15,19 +15,6 @@ from amalfa.errors import Problem
 
 UNREAD = MappingProxyType(
     {
-        "sonar.autoPull": "the model manager, when it pulls a missing model by itself",
-        "sonar.routing.strategy": "the routing policy beyond local_first",
-        "sonar.routing.chain": "the routing policy: explicit order",
-        "sonar.routing.preferences": "the routing policy: filters and scores",
-        "sonar.routing.hints": "the routing policy: kinds of work",
-        "sonar.tasks.*.hint": "the routing policy: kinds of work",
-        "sonar.teams": "the routing policy and the budget: teams",
-        "sonar.catalog.*.quality": "the routing policy: quality of models",
-        "sonar.catalog.*.price": "the routing policy and the budget: price of models",
-        "sonar.catalog.*.json": "the routing policy: abilities of models",
-        "sonar.budget": "the budget, checked before every attempt",
-        "sonar.privacy.redact": "the exit check, which blanks what matches",
-        "sonar.privacy.redactBuiltIn": "the exit check, which blanks what matches",
         "sonar.cache": "the reply cache",
         "sonar.concurrency": "the scheduler",
         "sonar.http": "the TCP listener",

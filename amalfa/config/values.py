@@ -17,6 +17,7 @@ from pydantic import (
     StringConstraints,
 )
 
+from amalfa.config.pattern_shape import slow_shape
 from amalfa.config.secret import Credential, Secret, read_credential
 
 PUBLIC_HEADERS = frozenset({"http-referer", "referer", "user-agent", "x-title", "x-openrouter-title"})
@@ -50,11 +51,13 @@ class Group(BaseModel):
     )
 
 
-def _listed(value: object) -> object:
+def listed(value: object) -> object:
+    """A lone text as a list of one."""
     return [value] if isinstance(value, str) else value
 
 
-def _as_tuple(value: object) -> object:
+def as_tuple(value: object) -> object:
+    """A list as a tuple. Raises ValueError for anything else."""
     # A list is what JSON brings; sets and generators, which pydantic would take too, cannot come from a file.
     if isinstance(value, list | tuple):
         return tuple(value)
@@ -74,6 +77,8 @@ def _pattern(value: str) -> str:
         re.compile(value)
     except re.error as error:
         raise ValueError("is not a valid regular expression") from error
+    if reason := slow_shape(value):
+        raise ValueError(reason)
     return value
 
 
@@ -99,7 +104,8 @@ def _credential(value: object) -> Credential:
     return read_credential(value)
 
 
-def _shown_credential(value: Credential | None) -> str | None:
+def shown_credential(value: Credential | None) -> str | None:
+    """A secret masked, a reference as it is written."""
     return None if value is None else str(value)
 
 
@@ -109,7 +115,8 @@ def _header_name(value: str) -> str:
     return value
 
 
-def _shown_headers(headers: Mapping[str, Credential]) -> dict[str, str]:
+def shown_headers(headers: Mapping[str, Credential]) -> dict[str, str]:
+    """Headers as they may be printed."""
     return {name: shown_header(name, value) for name, value in headers.items()}
 
 
@@ -137,12 +144,12 @@ Share = Annotated[Real, Field(ge=0, le=1)]
 Usd = Annotated[Real, Field(ge=0)]
 Seconds = Annotated[Real, Field(gt=0, le=86_400)]
 
-Texts = Annotated[tuple[Text, ...], BeforeValidator(_as_tuple, json_schema_input_type=list[Text])]
-Patterns = Annotated[tuple[Pattern, ...], BeforeValidator(_as_tuple, json_schema_input_type=list[Pattern])]
+Texts = Annotated[tuple[Text, ...], BeforeValidator(as_tuple, json_schema_input_type=list[Text])]
+Patterns = Annotated[tuple[Pattern, ...], BeforeValidator(as_tuple, json_schema_input_type=list[Pattern])]
 OneOrMore = Annotated[
     tuple[Text, ...],
-    BeforeValidator(_as_tuple),
-    BeforeValidator(_listed, json_schema_input_type=Text | list[Text]),
+    BeforeValidator(as_tuple),
+    BeforeValidator(listed, json_schema_input_type=Text | list[Text]),
 ]
 """A text or a list of texts; always a tuple once read."""
 
@@ -157,9 +164,9 @@ Pipeline = Annotated[
 CredentialText = Annotated[
     Credential,
     PlainValidator(_credential, json_schema_input_type=str),
-    PlainSerializer(_shown_credential),
+    PlainSerializer(shown_credential),
 ]
 Headers = Annotated[
     Mapping[Annotated[str, AfterValidator(_header_name)], CredentialText],
-    PlainSerializer(_shown_headers),
+    PlainSerializer(shown_headers),
 ]

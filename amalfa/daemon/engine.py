@@ -1,27 +1,39 @@
 """Sonar itself: the Generation in force over the stores that last. The routes and the process stand on it."""
 
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import anyio
+from anyio.abc import TaskGroup
 
-from amalfa.calls import Passage, PrivacyClass, parse_model_name
+from amalfa.calls import ModelName, Passage, PrivacyClass, Tier, parse_model_name
 from amalfa.clock import Clock, SystemClock
 from amalfa.config.load import load
 from amalfa.config.loaded import Loaded
 from amalfa.config.watch import changes
+from amalfa.daemon.dryrun import DryRuns
 from amalfa.daemon.generation import Generation, Lasting, Parts
 from amalfa.daemon.log import learn_secrets
 from amalfa.daemon.notes import Library, NoteKeeper, sources_of
 from amalfa.daemon.reload import Generations
 from amalfa.daemon.report_status import StatusReporter
+from amalfa.daemon.witness import Bookkeeper
 from amalfa.errors import Problem, ShuttingDown
+from amalfa.execution.accounts import Accounts
+from amalfa.execution.counters import Counters
+from amalfa.execution.decisions import Decisions
 from amalfa.execution.embedder import EmbeddingModel, EmbeddingProvider
+from amalfa.execution.free_limits import FreeLimits
 from amalfa.execution.ledger import SqliteLedger
+from amalfa.execution.reconcile import Reconciler
+from amalfa.execution.signals import new_signals
+from amalfa.execution.spans import find_tracer
+from amalfa.execution.usage import UsageBook
 from amalfa.knowledge.index import Index
 from amalfa.knowledge.vectors import Embedder
 from amalfa.paths import Places, Project
+from amalfa.providers.catalogue import Catalogue, CatalogueKeeper
 from amalfa.providers.health import HealthBoard
 from amalfa.providers.provider import Provider
 from amalfa.providers.registry import build_providers
@@ -57,16 +69,14 @@ async def open_engine(
     first = load(project, environ=environ)
     learn_secrets(secret.reveal() for secret in first.keys.secrets())
     async with _stores(places) as (database, index_database), anyio.create_task_group() as running:
-        ledger = SqliteLedger(database, boot=nonce)
-        interrupted = await ledger.mark_interrupted()
-        if interrupted:
-            log.warning("%d calls were interrupted by the last end of sonar; their cost is unknown", interrupted)
-        time = clock or SystemClock()
-        lasting = Lasting(ledger, SqliteConversations(database), HealthBoard(tasks=running, clock=time), time, running)
+        lasting = await _lasting(places, database, running, nonce=nonce, clock=clock or SystemClock())
         builder = _Builder(project, environ, lasting, NoteKeeper(index_database), is_watching)
         generations = Generations(builder.load, builder.build, first=first, running=running)
         engine = Engine(generations, builder, places, nonce)
         running.start_soon(builder.keeper.run)
+        limits = FreeLimits(lasting.signals.free_tier, engine.billing_providers, clock=lasting.clock)
+        running.start_soon(limits.run)
+        running.start_soon(Reconciler(lasting.ledger, engine.billing_providers, clock=lasting.clock).run)
         if is_watching:
             running.start_soon(engine.watch_config)
         try:
@@ -75,6 +85,29 @@ async def open_engine(
             with anyio.CancelScope(shield=True):
                 await generations.current.close()
             running.cancel_scope.cancel()
+
+
+async def _lasting(places: Places, database: Database, running: TaskGroup, *, nonce: str, clock: Clock) -> Lasting:
+    """What outlives every configuration, opened and brought up to date."""
+    counters = Counters()
+    ledger = SqliteLedger(database, boot=nonce, clock=clock, tasks=running, listener=counters)
+    interrupted = await ledger.mark_interrupted()
+    if interrupted:
+        log.warning("%d calls were interrupted by the last end of sonar; their cost is unknown", interrupted)
+    catalogues = CatalogueKeeper(places.folder / "catalogue", clock=clock, tasks=running)
+    await catalogues.open()
+    board = HealthBoard(tasks=running, clock=clock)
+    return Lasting(
+        ledger,
+        SqliteConversations(database),
+        board,
+        new_signals(board, clock=clock),
+        catalogues,
+        Bookkeeper(Accounts(UsageBook(database), counters, Decisions(), clock)),
+        find_tracer(),
+        clock,
+        running,
+    )
 
 
 @asynccontextmanager
@@ -99,11 +132,11 @@ class _Builder:
         self.project = project
         self.lasting = lasting
         self.keeper = keeper
-        self._environ = environ
+        self.environ = environ
         self._is_watching = is_watching
 
     def load(self) -> Loaded:
-        loaded = load(self.project, environ=self._environ)
+        loaded = load(self.project, environ=self.environ)
         learn_secrets(secret.reveal() for secret in loaded.keys.secrets())
         return loaded
 
@@ -155,6 +188,32 @@ class Engine:
     @property
     def running_calls(self) -> int:
         return self._generations.running_calls
+
+    @property
+    def generation_number(self) -> int:
+        return self._generations.current.number
+
+    @property
+    def accounts(self) -> Accounts:
+        return self._builder.lasting.bookkeeper.accounts
+
+    def providers(self) -> Mapping[str, Provider]:
+        return self._generations.current.providers
+
+    def billing_providers(self) -> Mapping[str, Provider]:
+        """The providers that may be asked what a call cost: none of a cloud that is switched off."""
+        current = self._generations.current
+        is_cloud_enabled = current.switch.rules().is_cloud_enabled
+        return {name: one for name, one in current.providers.items() if is_cloud_enabled or one.tier is not Tier.CLOUD}
+
+    def catalogue(self) -> Catalogue:
+        return self._generations.current.catalogue()
+
+    def named_models(self) -> Iterable[ModelName]:
+        return self._generations.current.switch.named_models()
+
+    def dry_run(self) -> DryRuns:
+        return DryRuns(self._generations, self._builder.lasting, self._builder.environ)
 
     def lease(self) -> AbstractAsyncContextManager[Desk]:
         if self._is_draining:

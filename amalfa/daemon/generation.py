@@ -13,9 +13,15 @@ from amalfa.clock import Clock
 from amalfa.config.loaded import Loaded
 from amalfa.config.settings import Settings, TaskSettings
 from amalfa.daemon.notes import Library
-from amalfa.execution.executor import Executor, Means
-from amalfa.execution.ledger import Ledger
-from amalfa.execution.switch import Switch
+from amalfa.daemon.witness import Bookkeeper
+from amalfa.execution.executor import Executor
+from amalfa.execution.ledger import SqliteLedger
+from amalfa.execution.means import Means
+from amalfa.execution.redaction import Redactor
+from amalfa.execution.signals import Signals
+from amalfa.execution.spans import Tracer
+from amalfa.execution.switch import Known, Switch
+from amalfa.providers.catalogue import Catalogue, CatalogueKeeper
 from amalfa.providers.health import HealthBoard
 from amalfa.providers.provider import Provider
 from amalfa.tasks.conversations import Conversations
@@ -48,9 +54,13 @@ TASK_DEFAULTS = {
 class Lasting:
     """What outlives every Generation and is shared by all. Models are loaded in `tasks`, for all callers together."""
 
-    ledger: Ledger
+    ledger: SqliteLedger
     conversations: Conversations
     board: HealthBoard
+    signals: Signals
+    catalogues: CatalogueKeeper
+    bookkeeper: Bookkeeper
+    tracer: Tracer
     clock: Clock
     tasks: TaskGroup
 
@@ -72,12 +82,18 @@ class Generation:
         self.library = parts.library
         self.loaded_at: datetime = lasting.clock.now()
         self.providers = parts.providers
-        self.switch = Switch(loaded.settings, self.providers, lasting.board)
+        self.switch = Switch(
+            loaded, self.providers, Known(lasting.board, lasting.signals, lasting.ledger, self.catalogue)
+        )
+        privacy = loaded.settings.sonar.privacy
         means = Means(
             providers=self.providers,
             planner=self.switch,
             ledger=lasting.ledger,
-            verdicts=lasting.board,
+            signals=lasting.signals,
+            redactor=Redactor(privacy.redact, privacy.redact_built_in),
+            witness=lasting.bookkeeper,
+            tracer=lasting.tracer,
             clock=lasting.clock,
             generation=number,
         )
@@ -89,6 +105,7 @@ class Generation:
             clock=lasting.clock,
             generation=number,
         )
+        self._catalogues = lasting.catalogues
         self._running = 0
         self._idle = anyio.Event()
         self._idle.set()
@@ -96,6 +113,11 @@ class Generation:
     @property
     def settings(self) -> Settings:
         return self.loaded.settings
+
+    def catalogue(self) -> Catalogue:
+        """What is known of models now, under this configuration; the same object while nothing changed."""
+        self._catalogues.refresh_soon(self.providers)
+        return self._catalogues.catalogue(self.settings.sonar.catalog, self.providers)
 
     @property
     def running_calls(self) -> int:

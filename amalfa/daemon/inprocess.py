@@ -6,6 +6,7 @@ import queue
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from urllib.parse import unquote
 
 import anyio
 from anyio.from_thread import BlockingPortal, start_blocking_portal
@@ -131,15 +132,16 @@ def _events(pieces: Iterator[bytes]) -> Iterator[Event]:
 
 
 def _scope(method: str, path: str, accept: str) -> Scope:
+    place, _, query = path.partition("?")
     return {
         "type": "http",
         "asgi": {"version": "3.0"},
         "http_version": "1.1",
         "method": method,
         "scheme": "http",
-        "path": path,
-        "raw_path": path.encode(),
-        "query_string": b"",
+        "path": unquote(place),
+        "raw_path": place.encode(),
+        "query_string": query.encode(),
         "root_path": "",
         "headers": [(b"host", b"sonar"), (b"content-type", b"application/json"), (b"accept", accept.encode())],
         "client": None,

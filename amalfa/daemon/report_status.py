@@ -93,7 +93,7 @@ class StatusReporter:
         return InferenceStatus(mode=mode, model=str(head.model), tier=str(head.tier), reason=head.reason)
 
     def _provider(self, name: str, provider: Provider) -> ProviderStatus:
-        presence = self._lasting.board.presence(name)
+        presence = self._lasting.board.presence_of(provider)
         return ProviderStatus(
             name=name,
             type=provider.type,

@@ -9,7 +9,7 @@ import anyio
 from amalfa.calls import ModelName, PrivacyClass, Tier, Usage
 from amalfa.clock import Clock
 from amalfa.errors import CallError
-from amalfa.execution.executor import CLOSE_LEDGER_S
+from amalfa.execution.asking import CLOSE_LEDGER_S
 from amalfa.execution.ledger import Closing, Ledger, Opening
 
 BATCH_TIMEOUT_S = 120.0

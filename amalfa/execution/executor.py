@@ -1,59 +1,46 @@
-"""Runs a plan: one attempt after the other until a reply is whole, each one written down before it is sent.
+"""Runs a plan: one attempt after the other until a reply is whole, within the call's time and its money.
 
 A live listener hears the text as it comes; once it has heard a word, no other model may go on, so a later
 failure ends the call (`BrokenOff`). For everybody else a broken attempt is thrown away and the next model asked.
 """
 
 import logging
-from collections.abc import Callable, Mapping
-from contextlib import aclosing
-from dataclasses import dataclass, replace
-from typing import Generic, Protocol, TypeVar, assert_never, cast
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Generic, TypeVar, assert_never, cast
 
 import anyio
+import anyio.to_thread
 
-from amalfa.calls import Answer, Call, Message, Prompt, Tier
-from amalfa.clock import Clock
-from amalfa.errors import AmalfaError, BadReply, BrokenOff, CallError, NoProvider, OutOfTime, RateLimited, Stalled
-from amalfa.execution.ledger import Closing, Ledger, Opening
+from amalfa.calls import Answer, Call, Message, Prompt, Route, Tier, Usage
+from amalfa.errors import (
+    AmalfaError,
+    BrokenOff,
+    CallError,
+    ContextTooLong,
+    Forbidden,
+    NoProvider,
+    OutOfTime,
+    OverBudget,
+    Stalled,
+)
+from amalfa.execution.asking import Attempter, Order
+from amalfa.execution.ledger import Opening
+from amalfa.execution.means import Means
 from amalfa.execution.report import Outcome, Report
+from amalfa.execution.retry import Again, Corrective, NextModel, Stop, next_step
+from amalfa.execution.size import size_of
+from amalfa.execution.spans import CallSpan
 from amalfa.execution.steps import Chosen, Delta, Emit, Phase
-from amalfa.providers.provider import Finished, Provider, Request, TextDelta, Waiting
+from amalfa.providers.provider import Provider
 from amalfa.routing.plan import Entry, Plan
 
 log = logging.getLogger("amalfa.execution")
 
-# A Retry-After up to this long is waited for; a longer one moves on to the next model at once.
-SHORT_WAIT_S = 5.0
-# With nothing but the extractive engine left, patience goes as far as the product promises.
-LONG_WAIT_S = 60.0
 # What an attempt leaves of the deadline to the models behind it: a fifth, at most 2 s.
 RESERVE_SHARE, RESERVE_MAX_S = 0.2, 2.0
-CLOSE_LEDGER_S = 2.0
-
-
-class Planner(Protocol):
-    async def plan(self, call: Call) -> Plan: ...
-
-
-class Verdicts(Protocol):
-    """Who is told how attempts ended, so that a dead host or a refused key is not tried again at once."""
-
-    def succeeded(self, provider: Provider) -> None: ...
-
-    def failed(self, provider: Provider, error: CallError) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Means:
-    """What a Generation lends to its executor. `ledger` and `verdicts` outlive it and are shared."""
-
-    providers: Mapping[str, Provider]
-    planner: Planner
-    ledger: Ledger
-    verdicts: Verdicts
-    clock: Clock
-    generation: int
+# A longer prompt is searched for what to blank in a thread of its own.
+REDACT_ON_LOOP_MAX_CHARACTERS = 64_000
 
 
 T = TypeVar("T")
@@ -78,7 +65,7 @@ class Executor:
         """Answer with the value that `read` makes of the reply; no text is emitted, only what is going on.
 
         A reply that `read` refuses is asked for once more, then the next model tries. Raises NoProvider
-        when no model could serve and OutOfTime at the call's deadline.
+        when no model could serve, OverBudget when money is the reason, OutOfTime at the call's deadline.
         """
         return await _Run(self._means, call, emit, read=read, is_live=False).answer()
 
@@ -97,111 +84,161 @@ class _Run(Generic[T]):
         self._read = read
         self._is_live = is_live
         self._was_heard = False
+        self._started_s = means.clock.monotonic_s()
+        self._elsewhere_s = 0.0
+        self._spent_usd = 0.0
+        self._attempter = Attempter(means.ledger, means.clock, means.tracer, emit=emit, hear=self._hear)
 
     async def answer(self) -> Answer[T]:
-        started_s = self._means.clock.monotonic_s()
+        """Serve the call, and tell the witness how it ended."""
         plan = await self._means.planner.plan(self._call)
         report = Report(self._call, plan, generation=self._means.generation)
-        for position, entry in enumerate(plan.entries):
-            if self._left_s() <= 0:
-                break
-            outcome = await self._serve(entry, report, followers=plan.entries[position + 1 :])
+        self._means.signals.retries.count_call()
+        with self._means.tracer.call(self._call) as span:
+            try:
+                entry, outcome = await self._first_whole(plan, report)
+            except AmalfaError as error:
+                self._end(report.route(None), Usage(cost_usd=self._spent_usd, ms=self._ms()), error, span)
+                raise
+            answer = Answer(outcome.text, cast("T", outcome.value), report.usage(self._ms()), report.route(entry))
+            self._end(answer.route, answer.usage, None, span)
+            return answer
+
+    async def _first_whole(self, plan: Plan, report: Report) -> tuple[Entry, Outcome]:
+        followers = list(plan.entries)
+        while followers and self._left_s() > 0:
+            entry = followers.pop(0)
+            outcome = await self._serve(entry, plan, report, followers)
+            if outcome is None:
+                continue
             if outcome.is_whole:
-                usage = report.usage(self._ms_since(started_s))
-                return Answer(outcome.text, cast("T", outcome.value), usage, report.route(entry))
+                return entry, outcome
+            if isinstance(outcome.error, ContextTooLong):
+                followers = _with_longer_context(followers, outcome.error.limit_tokens or entry.context_tokens)
         raise self._unserved(report)
 
-    async def _serve(self, entry: Entry, report: Report, *, followers: tuple[Entry, ...]) -> Outcome:
-        """Ask one model, twice where its failure is worth a wait or a correction."""
-        await self._emit(Chosen(entry.model, entry.tier, entry.reason))
-        deadline_s = self._attempt_deadline_s(followers)
-        outcome = await self._attempt(entry, self._call.prompt, report, deadline_s)
-        again = await self._second_chance(outcome, followers)
-        if again:
-            outcome = await self._attempt(entry, again, report, deadline_s)
-        if outcome.error and self._was_heard:
-            message = f"The answer broke off: {outcome.error.message}"
-            raise BrokenOff(message, hint="ask again", route=report.route(None)) from outcome.error
-        return outcome
+    async def _serve(self, entry: Entry, plan: Plan, report: Report, followers: list[Entry]) -> Outcome | None:
+        """Ask one model, again where its failure is worth a wait or a correction. None: it was not asked at all."""
+        provider, signals = self._means.providers[entry.model.provider], self._means.signals
+        prompt, tries, outcome = self._call.prompt, 0, None
+        while True:
+            order = await self._prepared(entry, prompt, plan, report, followers)
+            if order is None:
+                return outcome
+            if (why := signals.enter(provider, entry.model)) is not None:
+                report.skip(entry, "breaker_open", why)
+                return outcome
+            outcome, tries = await self._attempt(order, provider, report), tries + 1
+            if outcome is None or outcome.error is None:
+                return outcome
+            step = next_step(
+                outcome.error,
+                tries=tries,
+                has_peer=order.has_peer,
+                left_s=self._left_s(),
+                random=signals.random,
+                was_heard=self._was_heard,
+            )
+            match step:
+                case Stop():
+                    raise self._broken_off(outcome.error, report)
+                case NextModel():
+                    return outcome
+                case Corrective():
+                    prompt = _corrected(self._call.prompt, outcome.text, outcome.error.message)
+                case Again(wait_s, needs_budget):
+                    if needs_budget and not signals.retries.allow():
+                        return outcome
+                    await self._wait(wait_s, is_asked=not needs_budget)
+                case _:
+                    assert_never(step)
 
-    async def _second_chance(self, outcome: Outcome, followers: tuple[Entry, ...]) -> Prompt | None:
-        """The prompt to ask the same model again with; None when another model should try."""
-        error = outcome.error
-        if self._was_heard:
+    async def _prepared(
+        self, entry: Entry, prompt: Prompt, plan: Plan, report: Report, followers: list[Entry]
+    ) -> Order | None:
+        """What is to be asked, as it may leave; None when money, time or privacy say that it must not be."""
+        most_usd = entry.most_usd(size_of(prompt))
+        if plan.cap and most_usd and self._spent_usd + most_usd > plan.cap.usd:
+            left = max(plan.cap.usd - self._spent_usd, 0)
+            report.skip(
+                entry, "over_budget", f"it may cost up to ${most_usd:.4f}, and {plan.cap.name} leaves ${left:.4f}"
+            )
             return None
-        if isinstance(error, BadReply):
-            return _corrected(self._call.prompt, outcome.text, error.message)
-        if isinstance(error, RateLimited) and error.retry_after_s is not None:
-            return self._call.prompt if await self._waited(error.retry_after_s, followers) else None
-        return None
-
-    async def _waited(self, wait_s: float, followers: tuple[Entry, ...]) -> bool:
-        has_peer = any(entry.tier is not Tier.EMBEDDED for entry in followers)
-        patience_s = SHORT_WAIT_S if has_peer else LONG_WAIT_S
-        if wait_s > min(patience_s, self._left_s() - RESERVE_MAX_S):
-            return False
-        await self._emit(Phase(f"waiting {wait_s:.0f} s, as the provider asked"))
-        await anyio.sleep(wait_s)
-        return True
-
-    async def _attempt(self, entry: Entry, prompt: Prompt, report: Report, deadline_s: float) -> Outcome:
-        """One attempt with its ledger row: committed before anything is sent, closed whatever happens."""
-        provider = self._means.providers[entry.model.provider]
-        started_s = self._means.clock.monotonic_s()
-        row = await self._means.ledger.open(self._opening(entry))
-        outcome = Outcome()
+        if followers and self._is_too_late(entry, plan):
+            report.skip(entry, "too_slow", f"it usually takes longer than the {self._left_s():.1f} s that are left")
+            return None
+        if entry.temperature is not None:
+            prompt = replace(prompt, temperature=entry.temperature)
         try:
-            outcome = await self._converse(entry, provider, replace(self._call, prompt=prompt), deadline_s)
+            prompt, redactions = await self._redacted(entry, prompt)
+        except Forbidden as error:
+            report.skip(entry, "privacy", error.message)
+            return None
+        return Order(
+            call=self._call,
+            entry=entry,
+            prompt=prompt,
+            opening=self._opening(entry, plan, most_usd),
+            deadline_s=self._attempt_deadline_s(followers),
+            has_peer=any(follower.tier is not Tier.EMBEDDED for follower in followers),
+            reads=self._read,
+            redactions=redactions,
+        )
+
+    async def _redacted(self, entry: Entry, prompt: Prompt) -> tuple[Prompt, int]:
+        if not entry.leaves_machine:
+            return prompt, 0
+        redactor = self._means.redactor
+        if prompt.text_length <= REDACT_ON_LOOP_MAX_CHARACTERS:
+            return redactor.redacted(prompt)
+        return await anyio.to_thread.run_sync(redactor.redacted, prompt)
+
+    async def _attempt(self, order: Order, provider: Provider, report: Report) -> Outcome | None:
+        """One attempt, judged; None when the budget had no room for it any more."""
+        entry, signals = order.entry, self._means.signals
+        outcome: Outcome | None = None
+        try:
+            await self._emit(Chosen(entry.model, entry.tier, entry.reason))
+            outcome = await self._attempter.attempt(order, provider)
+        except OverBudget as error:
+            report.skip(entry, "over_budget", error.message)
+            return None
         finally:
-            ms = self._ms_since(started_s)
-            # A cancelled caller must not take the row's end with it.
-            with anyio.CancelScope(shield=True), anyio.move_on_after(CLOSE_LEDGER_S):
-                await self._means.ledger.close(row, _closing(outcome, ms))
-        report.add(entry, outcome, ms)
-        self._judge(entry, provider, outcome)
+            # Neither a refusal by the budget nor a caller who left says anything of the route.
+            if outcome is None:
+                signals.left(provider, entry.model)
+        self._elsewhere_s += outcome.usage.ms / 1000
+        self._spent_usd += _counted_usd(outcome, order)
+        report.add(entry, outcome, redactions=order.redactions)
+        if outcome.error is None:
+            tokens_in = outcome.usage.tokens_in or size_of(order.prompt).likely_in
+            signals.succeeded(provider, entry.model, tokens_in=tokens_in, ms=outcome.usage.ms)
+        else:
+            signals.failed(provider, entry.model, outcome.error)
+            # The code alone: a provider's message may quote the prompt.
+            log.warning("%s failed in %s: %s", entry.model, self._call.request_id, outcome.error.code)
         return outcome
 
-    async def _converse(self, entry: Entry, provider: Provider, call: Call, deadline_s: float) -> Outcome:
-        """Listen to one reply until its terminal record, then read it."""
-        request = Request(entry.model.model, call.prompt, call.privacy, deadline_s, call.request_id, call.task)
-        pieces: list[str] = []
-        finished: Finished | None = None
-        try:
-            async with aclosing(provider.stream(request)) as events:
-                async for event in events:
-                    match event:
-                        case TextDelta(text):
-                            pieces.append(text)
-                            await self._pass_on(text)
-                        case Waiting(phase):
-                            await self._emit(Phase(phase))
-                        case Finished():
-                            finished = event
-                        case _:
-                            assert_never(event)
-        except CallError as error:
-            return Outcome(text="".join(pieces), error=error)
-        return self._whole("".join(pieces), finished)
-
-    def _whole(self, text: str, finished: Finished | None) -> Outcome:
-        if finished is None:
-            return Outcome(text=text, error=Stalled("The provider stopped without saying that it was done."))
-        try:
-            return Outcome(text, self._read(text), finished)
-        except BadReply as problem:
-            return Outcome(text, None, finished, problem)
-
-    async def _pass_on(self, text: str) -> None:
+    async def _hear(self, text: str) -> None:
         if self._is_live:
             self._was_heard = True
             await self._emit(Delta(text))
 
-    def _judge(self, entry: Entry, provider: Provider, outcome: Outcome) -> None:
-        if outcome.error is None:
-            self._means.verdicts.succeeded(provider)
-            return
-        self._means.verdicts.failed(provider, outcome.error)
-        log.warning("%s failed in %s: %s", entry.model, self._call.request_id, outcome.error.message)
+    async def _wait(self, wait_s: float, *, is_asked: bool) -> None:
+        whose = "as the provider asked" if is_asked else "before the next try"
+        await self._emit(Phase(f"waiting {wait_s:.0f} s, {whose}"))
+        await anyio.sleep(wait_s)
+        self._elsewhere_s += wait_s
+
+    def _is_too_late(self, entry: Entry, plan: Plan) -> bool:
+        """Whether the model usually takes longer than the call still has; one never measured is tried."""
+        usual_ms = self._means.signals.latencies.of_size(plan.size.likely_in).get(str(entry.model))
+        return usual_ms is not None and usual_ms > self._left_s() * 1000
+
+    def _broken_off(self, error: CallError, report: Report) -> BrokenOff:
+        broken = BrokenOff(f"The answer broke off: {error.message}", hint="ask again", route=report.route(None))
+        broken.__cause__ = error
+        return broken
 
     def _unserved(self, report: Report) -> AmalfaError:
         task, route = self._call.task, report.route(None)
@@ -212,13 +249,24 @@ class _Run(Generic[T]):
         if ran_out:
             message = f"{task} ran out of time. {report.failures()}".strip()
             return OutOfTime(message, hint="allow more time with --timeout", route=route)
+        if report.over_budget and not errors:
+            message = f"Nothing was asked for {task}, because of a limit on money. {report.over_budget}."
+            return OverBudget(
+                message, hint="raise the limit, or allow a cheaper model; `amalfa route` shows what it costs"
+            )
         return NoProvider(f"No model could serve {task}. {report.failures()}", hint=report.hint(), route=route)
 
-    def _attempt_deadline_s(self, followers: tuple[Entry, ...]) -> float:
+    def _end(self, route: Route, usage: Usage, error: AmalfaError | None, span: CallSpan) -> None:
+        span.ended(route, usage, error)
+        own_s = max(self._means.clock.monotonic_s() - self._started_s - self._elsewhere_s, 0.0)
+        self._means.witness.ended(self._call, route, usage, error, own_s=own_s)
+
+    def _attempt_deadline_s(self, followers: list[Entry]) -> float:
         reserve_s = min(RESERVE_MAX_S, self._left_s() * RESERVE_SHARE) if followers else 0.0
         return self._call.deadline_s - reserve_s
 
-    def _opening(self, entry: Entry) -> Opening:
+    def _opening(self, entry: Entry, plan: Plan, most_usd: float | None) -> Opening:
+        wish = self._call.wish
         return Opening(
             request_id=self._call.request_id,
             task=self._call.task,
@@ -228,27 +276,36 @@ class _Run(Generic[T]):
             privacy=self._call.privacy,
             generation=self._means.generation,
             started_at=self._means.clock.now(),
+            team=wish.team,
+            hint=wish.hint,
+            strategy=plan.strategy,
+            reason=entry.reason,
+            reserved_usd=most_usd,
+            limits=self._means.planner.limits(wish.team),
         )
 
     def _left_s(self) -> float:
         return self._call.deadline_s - self._means.clock.monotonic_s()
 
-    def _ms_since(self, started_s: float) -> int:
-        return round((self._means.clock.monotonic_s() - started_s) * 1000)
+    def _ms(self) -> int:
+        return round((self._means.clock.monotonic_s() - self._started_s) * 1000)
+
+
+def _counted_usd(outcome: Outcome, order: Order) -> float:
+    """What an attempt counts for against the call's limit: its cost, or all that was set aside when nobody knows."""
+    if outcome.usage.cost_usd is not None:
+        return outcome.usage.cost_usd
+    return order.opening.reserved_usd or 0.0
+
+
+def _with_longer_context(followers: list[Entry], limit: int | None) -> list[Entry]:
+    """The models behind one whose context was too short, without those whose context is known to be no longer."""
+    if limit is None:
+        return followers
+    return [entry for entry in followers if entry.context_tokens is None or entry.context_tokens > limit]
 
 
 def _corrected(prompt: Prompt, bad_reply: str, problem: str) -> Prompt:
     """The same prompt with the bad reply quoted back, as data, and what was wrong with it."""
     correction = Message("user", f"That reply could not be used. {problem} Reply again, with the JSON object alone.")
     return replace(prompt, messages=(*prompt.messages, Message("assistant", bad_reply), correction))
-
-
-def _closing(outcome: Outcome, ms: int) -> Closing:
-    usage = outcome.usage(ms)
-    if outcome.error:
-        return Closing("failed", usage, outcome.error.code, _upstream_id(outcome))
-    return Closing("ok" if outcome.finished else "cancelled", usage, None, _upstream_id(outcome))
-
-
-def _upstream_id(outcome: Outcome) -> str | None:
-    return outcome.finished.generation_id if outcome.finished else None

@@ -1,11 +1,14 @@
 """What happened to one call, collected while it runs: the attempts, the cost, what left the machine, the route."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from amalfa.calls import Attempt, Call, Judged, LeftMachine, Route, Tier, Usage
-from amalfa.errors import CallError, ConnectFailed
+from amalfa.errors import CallError, ConnectFailed, Forbidden, ModelMissing
+from amalfa.execution.ledger import CostSource
 from amalfa.providers.provider import Finished
 from amalfa.routing.plan import Entry, Plan
+
+NO_USAGE = Usage()
 
 # English and code run at about four characters a token; used only where the provider did not count.
 CHARACTERS_PER_TOKEN = 4
@@ -13,24 +16,31 @@ CHARACTERS_PER_TOKEN = 4
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How one attempt ended. No `error` and no `finished` means that the caller left while it ran."""
+    """How one attempt ended. No `error` and no `finished` means that the caller left while it ran.
+
+    `usage` holds what it took and cost, with the source of the cost, as soon as it has ended.
+    """
 
     text: str = ""
     value: object = None
     finished: Finished | None = None
     error: CallError | None = None
+    usage: Usage = NO_USAGE
+    cost_source: CostSource = "unknown"
 
     @property
     def is_whole(self) -> bool:
         return self.finished is not None and self.error is None
 
-    def usage(self, ms: int) -> Usage:
-        """The counts of this attempt. What certainly was not billed costs 0; what may have been is unknown."""
-        counted = self.finished.usage if self.finished else self.error.usage if self.error else None
-        if counted:
-            return Usage(counted.tokens_in, counted.tokens_out, counted.cost_usd, ms)
-        is_free = self.error is not None and not self.error.is_maybe_paid
-        return Usage(cost_usd=0.0 if is_free else None, ms=ms)
+    @property
+    def counted(self) -> Usage | None:
+        """What the provider counted, at the end of its reply or before it failed."""
+        if self.finished:
+            return self.finished.usage
+        return self.error.usage if self.error else None
+
+    def costing(self, usage: Usage, source: CostSource) -> "Outcome":
+        return replace(self, usage=usage, cost_source=source)
 
 
 class Report:
@@ -43,25 +53,39 @@ class Report:
         self._attempts: list[Attempt] = []
         self._errors: list[CallError] = []
         self._sent: list[tuple[str, int]] = []
+        self._skipped: dict[str, Judged] = {}
+        self._redactions = 0
 
-    def add(self, entry: Entry, outcome: Outcome, ms: int) -> None:
-        """Write down one attempt that has ended."""
-        usage, error = outcome.usage(ms), outcome.error
+    def add(self, entry: Entry, outcome: Outcome, *, redactions: int = 0) -> None:
+        """Write down one attempt that has ended, and how many places of its text were blanked."""
+        usage, error = outcome.usage, outcome.error
         self._attempts.append(
             Attempt(
                 model=str(entry.model),
                 outcome=error.code if error else "ok",
-                ms=ms,
+                ms=usage.ms,
                 tokens_in=usage.tokens_in,
                 tokens_out=usage.tokens_out,
                 cost_usd=usage.cost_usd,
-                error=error.message if error else "",
+                error=_told(error) if error else "",
             )
         )
         if error:
             self._errors.append(error)
-        if entry.leaves_machine and not isinstance(error, ConnectFailed):
+        if entry.leaves_machine and not isinstance(error, ConnectFailed | Forbidden):
             self._sent.append((str(entry.model), usage.tokens_in or self._estimated_tokens()))
+            self._redactions = max(self._redactions, redactions)
+
+    def skip(self, entry: Entry, code: str, detail: str) -> None:
+        """Write down a planned model that was not asked after all."""
+        self._skipped[str(entry.model)] = Judged(str(entry.model), "refused", code, detail)
+
+    @property
+    def over_budget(self) -> str:
+        """The sentence of a model that was left out for money, as the plan or an attempt found; "" for none."""
+        skipped = (one for one in self._skipped.values() if one.code == "over_budget")
+        found = next(skipped, None)
+        return f"{found.model}: {found.detail}" if found else self._plan.over_budget
 
     @property
     def errors(self) -> tuple[CallError, ...]:
@@ -83,7 +107,7 @@ class Report:
             task=self._call.task,
             strategy=self._plan.strategy,
             reason=self._reason(entry) if entry else self.failures(),
-            candidates=self._plan.judged,
+            candidates=tuple(self._skipped.get(one.model, one) for one in self._plan.judged),
             attempts=tuple(self._attempts),
             generation=self._generation,
             request_id=self._call.request_id,
@@ -93,7 +117,8 @@ class Report:
     def failures(self) -> str:
         """One sentence for each model that failed or was refused, in the order of the plan."""
         tried = [f"{attempt.model}: {attempt.error}" for attempt in self._attempts if attempt.error]
-        refused = [f"{one.model}: {one.detail}" for one in self._plan.judged if one.verdict == "refused"]
+        judged = (self._skipped.get(one.model, one) for one in self._plan.judged)
+        refused = [f"{one.model}: {one.detail}" for one in judged if one.verdict == "refused"]
         return " ".join(sentence.rstrip(".") + "." for sentence in (*tried, *refused))
 
     def hint(self) -> str:
@@ -110,18 +135,38 @@ class Report:
 
     def _passed_over(self, entry: Entry) -> list[Judged]:
         """The models that the rules allow but that were not available, and whatever was asked for by name."""
-        refused = (one for one in self._plan.judged if one.verdict == "refused" and one.model != str(entry.model))
+        judged = (self._skipped.get(one.model, one) for one in self._plan.judged)
+        refused = (one for one in judged if one.verdict == "refused" and one.model != str(entry.model))
         return [one for one in refused if one.is_wanted or one.code in _OUT_OF_REACH]
 
     def _left_machine(self) -> LeftMachine | None:
         if not self._sent:
             return None
         to = tuple(dict.fromkeys(model for model, _ in self._sent))
-        notes = tuple(dict.fromkeys(passage.path for passage in self._call.prompt.material.passages))
-        return LeftMachine(to, sum(tokens for _, tokens in self._sent), notes)
+        notes = self._call.prompt.material.quoted_notes
+        return LeftMachine(to, sum(tokens for _, tokens in self._sent), notes, self._redactions)
 
     def _estimated_tokens(self) -> int:
         return self._call.prompt.text_length // CHARACTERS_PER_TOKEN
 
 
-_OUT_OF_REACH = frozenset({"unreachable", "not_installed", "no_key", "parked", "unknown_provider"})
+def _told(error: CallError) -> str:
+    """What is said of a failure; of a missing model with the command that gets it."""
+    return str(error) if isinstance(error, ModelMissing) else error.message
+
+
+_OUT_OF_REACH = frozenset(
+    {
+        "unreachable",
+        "not_installed",
+        "no_key",
+        "parked",
+        "unknown_provider",
+        "breaker_open",
+        "cooling",
+        "free_limit",
+        "over_budget",
+        "price_unknown",
+        "context_too_short",
+    }
+)

@@ -29,7 +29,17 @@ class Delta:
     text: str
 
 
-Step = Phase | Chosen | Delta
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a download is: bytes so far and in all, None where the step has none; `where` is its host's URL."""
+
+    status: str
+    completed: int | None
+    total: int | None
+    where: str
+
+
+Step = Phase | Chosen | Delta | Progress
 Emit = Callable[[Step], Awaitable[None]]
 
 

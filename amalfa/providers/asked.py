@@ -19,6 +19,11 @@ class Asked:
     def where(self) -> str:
         return f"{self.endpoint.name} at {self.address.url}"
 
+    @property
+    def shown_credential(self) -> str:
+        """What we showed this host, as people may see it."""
+        return self.endpoint.credentials_at(self.address).shown
+
     def shown(self, text: str) -> str:
         """Text of the provider, fit for a message."""
         return shown(text, self.endpoint.secrets)

@@ -1,5 +1,6 @@
 """Reads the reply of a chat-completion API, streamed or whole, and decides whether it is one. Does no I/O."""
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Protocol
@@ -7,6 +8,7 @@ from typing import Protocol
 from amalfa.calls import Usage
 from amalfa.errors import BadReply, CallError, ModelRefused, Truncated, UpstreamBroken
 from amalfa.providers.asked import Asked
+from amalfa.providers.manners import FormatRefused, Remedy
 from amalfa.providers.provider import Finished
 from amalfa.providers.refusals import Refusal, refusal_inside
 from amalfa.providers.runaway import RunawayGuard
@@ -23,13 +25,8 @@ from amalfa.providers.untrusted_json import (
 
 DONE = "[DONE]"
 
-
-class FormatRefused(Exception):
-    """Nobody serves the model with the output format asked for. Caught by whoever chose the format."""
-
-    def __init__(self, error: CallError) -> None:
-        super().__init__(error.message)
-        self.error = error
+# It is stored and asked about again, so nothing may pass for an id that is none.
+_ID = re.compile(r"[\x21-\x7e]{1,200}")
 
 
 class Judge(Protocol):
@@ -37,8 +34,8 @@ class Judge(Protocol):
 
     def failure(self, refusal: Refusal, asked: Asked, now: datetime) -> CallError: ...
 
-    def is_about_format(self, refusal: Refusal) -> bool:
-        """Whether the same request without the output format might be served."""
+    def remedy(self, refusal: Refusal) -> Remedy | None:
+        """What of the request to leave out so that it might be served; None when that would not help."""
         ...
 
 
@@ -61,7 +58,8 @@ class ChatReply:
         self._is_unbilled = False
         self._usage: JsonObject = EMPTY
         self._model = ""
-        self._id = headers.get("x-generation-id", "")
+        self.generation_id = known_id(headers.get("x-generation-id", ""))
+        """What the provider calls this reply in its accounts; "" until it has said so."""
 
     @property
     def is_maybe_paid(self) -> bool:
@@ -117,14 +115,14 @@ class ChatReply:
                 raise BadReply(f"The reply of {model} ended with {self._asked.shown(other)} instead of an answer.")
         if not self.has_text:
             raise BadReply(f"{model} answered with nothing.")
-        return Finished(self._counted(ms), self._model or model, self._id or None)
+        return Finished(self._counted(ms), self._model or model, self.generation_id or None)
 
     def _take_object(self, holder: JsonObject, key: str) -> str:
         refusal = refusal_inside(holder, self._headers)
         if refusal is not None:
             raise self._failure(refusal, holder)
         self._model = text_at(holder, "model") or self._model
-        self._id = self._id or text_at(holder, "id")
+        self.generation_id = self.generation_id or known_id(text_at(holder, "id"))
         self._usage = object_at(holder, "usage") or self._usage
         # Usage, debug and metadata events have no choice in them.
         choice = next(iter(objects_at(holder, "choices")), EMPTY)
@@ -145,8 +143,8 @@ class ChatReply:
         choice = next(iter(objects_at(holder, "choices")), EMPTY)
         # Routers bill neither what never began nor what ends with this reason; any other break they may.
         self._is_unbilled = not self._saw_choice or text_at(choice, "finish_reason") == "error"
-        if not self.has_text and self._judge.is_about_format(refusal):
-            return FormatRefused(error)
+        if not self.has_text and (remedy := self._judge.remedy(refusal)):
+            return FormatRefused(error, remedy)
         return error
 
     def _check_whole(self) -> None:
@@ -172,3 +170,8 @@ class ChatReply:
             cost_usd=0.0 if cost_usd is None and not self._asked.endpoint.bills else cost_usd,
             ms=ms,
         )
+
+
+def known_id(text: str) -> str:
+    """An id as a provider told it; "" when it can be none."""
+    return text if _ID.fullmatch(text) else ""

@@ -14,7 +14,7 @@ from anyio.abc import TaskGroup
 
 from amalfa.calls import Tier
 from amalfa.clock import Clock
-from amalfa.errors import CallError, ConnectFailed, PaymentRequired, Unauthorized
+from amalfa.errors import CallError, ConnectFailed, ModelMissing, PaymentRequired, Unauthorized
 from amalfa.providers.provider import Host, Presence, Provider
 
 log = logging.getLogger("amalfa.providers")
@@ -76,6 +76,11 @@ class HealthBoard:
         record = self._records.get(self._current.get(name, ""))
         return record.presence if record else UNKNOWN
 
+    def presence_of(self, provider: Provider) -> Presence:
+        """The last known presence of exactly this provider, whatever configuration it belongs to."""
+        record = self._records.get(_key(provider))
+        return record.presence if record else UNKNOWN
+
     def succeeded(self, provider: Provider) -> None:
         """A call to it went well."""
         record = self._records.get(_key(provider))
@@ -92,8 +97,16 @@ class HealthBoard:
                 self._keep(provider, Presence("parked", str(error)), is_held=True)
             case PaymentRequired(retry_after_s=None):
                 self._keep(provider, Presence("parked", str(error)), is_held=True)
+            case ModelMissing():
+                self._look_again_next_time(provider)
             case _:
                 pass
+
+    def _look_again_next_time(self, provider: Provider) -> None:
+        """The list of its models is not true any more."""
+        record = self._records.get(_key(provider))
+        if record is not None and not record.is_held:
+            self._records[_key(provider)] = replace(record, seen_s=float("-inf"))
 
     def forget_refusals(self) -> None:
         """Let parked providers be tried again, after a reload that somebody asked for: credit may have been added."""

@@ -6,9 +6,9 @@ from typing import Literal
 
 from amalfa.calls import JsonSchema, Message, Prompt
 
-Shape = Literal["text", "schema", "object", "words"]
+Shape = Literal["text", "schema", "object", "words", "tool"]
 """`text`: nothing asked. `schema`: constrained to a schema. `object`: any JSON object, the schema in words.
-`words`: the schema in words alone."""
+`words`: the schema in words alone. `tool`: the input of a tool that has to be called, for APIs without formats."""
 
 _KEPT = frozenset({"type", "properties", "required", "items", "enum", "const", "anyOf", "$ref", "$defs", "description"})
 # Providers refuse some of these. Without them a reply may break a limit, which the check of the reply finds.

@@ -15,6 +15,7 @@ from amalfa.providers.ollama_names import full_name
 from amalfa.providers.patience import ReplyClock
 from amalfa.providers.pool import HostView
 from amalfa.providers.reply import REPLY_MAX_BYTES, Reply
+from amalfa.providers.retry_after import wait_of
 from amalfa.providers.untrusted_json import JsonObject, count_at, objects_at, parse_object, text_at
 from amalfa.providers.upstream_text import shown
 from amalfa.providers.wire import Outgoing, Wire
@@ -29,8 +30,11 @@ class OllamaApi:
         self._endpoint = endpoint
         self._wire = wire
 
-    async def look_at(self, address: Address, *, deadline_s: float, now_s: float) -> HostView:
-        """What the host has installed and in memory. Raises CallError when it does not say what it has."""
+    async def look_at(self, address: Address, *, deadline_s: float, now_s: float, version: str = "") -> HostView:
+        """What the host has installed and in memory. Raises CallError when it does not say what it has.
+
+        `version` is the host's own where it is known already; else it is asked for.
+        """
         listed = objects_at(await self.get(address, "/api/tags", deadline_s), "models")
         try:
             loaded = await self.loaded(address, deadline_s)
@@ -43,7 +47,15 @@ class OllamaApi:
             forwarded=frozenset(_name(m) for m in listed if text_at(m, "remote_host") or text_at(m, "remote_model")),
             loaded=loaded,
             loaded_at_s=now_s,
+            version=version or await self.version(address, deadline_s),
         )
+
+    async def version(self, address: Address, deadline_s: float) -> str:
+        """What the host says of itself; "" when it does not. Raises nothing."""
+        try:
+            return shown(text_at(await self.get(address, "/api/version", deadline_s), "version"))
+        except CallError:
+            return ""
 
     async def loaded(self, address: Address, deadline_s: float) -> Mapping[str, int | None]:
         """The models in memory and their context windows (None where it does not say). Raises CallError."""
@@ -69,7 +81,8 @@ class OllamaApi:
         """A reply of status 200 that holds JSON, to be read in pieces. Raises CallError for any other."""
         async with self._wire.open(outgoing, clock) as reply:
             if reply.status != 200:
-                raise failure_of_status(reply.status, await reply.error_text(), asked)
+                wait_s = wait_of(reply.headers.get("retry-after", ""), self._wire.now())
+                raise failure_of_status(reply.status, await reply.error_text(), asked, retry_after_s=wait_s)
             if reply.content_type and "json" not in reply.content_type:
                 kind = shown(reply.content_type)
                 raise UpstreamBroken(f"{asked.where} answered with {kind} instead of JSON; it may not be Ollama.")

@@ -36,8 +36,8 @@ _RUNAWAY = re.compile(r"token repeat limit", re.IGNORECASE)
 _GO_MAP = re.compile(r"map\[.*?message:(.*?)(?: type:\S*)?\]\Z", re.DOTALL)
 
 
-def failure_of_status(status: int, body: str, asked: Asked) -> CallError:
-    """The error for a reply whose status is not 200."""
+def failure_of_status(status: int, body: str, asked: Asked, *, retry_after_s: float | None = None) -> CallError:
+    """The error for a reply whose status is not 200. `retry_after_s` is what a proxy or a hosted Ollama asked for."""
     said, details = _unwrap(body)
     text = shown(said, asked.endpoint.secrets)
     if status in (401, 403):
@@ -45,12 +45,19 @@ def failure_of_status(status: int, body: str, asked: Asked) -> CallError:
     if status == 404:
         return _not_found(body, text, asked)
     if status == 429:
-        return RateLimited(f"{asked.where} asks to slow down: {text or 'no reason given'}")
+        message = f"{asked.where} asks to slow down: {text or 'no reason given'}"
+        return RateLimited(message, retry_after_s=retry_after_s)
     if status == 503:
         return Overloaded(f"The queue of {asked.where} is full: {text or 'no reason given'}", hint="try again shortly")
     if 400 <= status <= 501:
         return _by_text(said, details, asked) or _unexplained(status, text, asked)
     return _unexplained(status, text, asked)
+
+
+def pull_hint(model: str) -> str:
+    """How to get a model that is not installed: Ollama's own command, and the one that works for any host."""
+    quoted = shlex.quote(model)
+    return f"ollama pull {quoted}, or amalfa models pull {quoted}"
 
 
 def failure_in_stream(line: str, asked: Asked) -> CallError:
@@ -106,16 +113,14 @@ def _not_allowed(status: int, body: str, text: str, asked: Asked) -> CallError:
         return Unauthorized(f"{asked.where} refuses requests under this host name (403, empty).", hint=hint)
     said = f": {text}" if text else ""
     hint = f"set sonar.providers.{asked.endpoint.name}.apiKey or .basicAuth"
-    return Unauthorized(f"{asked.where} did not accept {asked.endpoint.shown_credential} ({status}{said}).", hint=hint)
+    return Unauthorized(f"{asked.where} did not accept {asked.shown_credential} ({status}{said}).", hint=hint)
 
 
 def _not_found(body: str, text: str, asked: Asked) -> CallError:
     if parse_object(body) is None:
         message = f"{asked.where} has no such route (404{f', {text}' if text else ''}); it may not be an Ollama server."
         return UpstreamBroken(message, hint=asked.endpoint.remedy(asked.address))
-    return ModelMissing(
-        f"{asked.model} is not installed on {asked.where}.", hint=f"ollama pull {shlex.quote(asked.model)}"
-    )
+    return ModelMissing(f"{asked.model} is not installed on {asked.where}.", hint=pull_hint(asked.model))
 
 
 def _context(said: str, details: JsonObject, asked: Asked) -> ContextTooLong:

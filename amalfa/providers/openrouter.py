@@ -1,105 +1,122 @@
-"""OpenRouter: its fields, its privacy demands, its errors and its catalogue, over the chat-completion protocol."""
+"""OpenRouter: its fields, its privacy demands, its account and its list, over the chat-completion protocol."""
 
-from collections.abc import AsyncGenerator, Sequence
+import hashlib
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from datetime import datetime
-from difflib import get_close_matches
+from typing import Unpack
+from urllib.parse import quote
 
 import anyio
+from typing_extensions import override
 
-from amalfa.calls import JsonSchema, PrivacyClass, Tier
-from amalfa.clock import Clock
-from amalfa.errors import CallError, ModelMissing, UpstreamBroken
+from amalfa.calls import JsonSchema
+from amalfa.config.openrouter_settings import OpenRouterRouting
+from amalfa.errors import CallError, UpstreamBroken
 from amalfa.providers import openrouter_errors
+from amalfa.providers.api import ApiProvider, Means
 from amalfa.providers.asked import Asked
 from amalfa.providers.chat_completions import FEWEST_TOKENS, ChatCompletions
 from amalfa.providers.endpoint import Endpoint
 from amalfa.providers.json_shapes import Shape, messages_for, response_format, shapes_for
-from amalfa.providers.patience import Patience
-from amalfa.providers.provider import Event, Presence, Request
-from amalfa.providers.refusals import Refusal
-from amalfa.providers.untrusted_json import JsonObject, objects_at, parse_object, text_at
-from amalfa.providers.wire import Transport
+from amalfa.providers.manners import Remedy
+from amalfa.providers.model_facts import Listed
+from amalfa.providers.openrouter_account import KeyLimits, read_cost_usd, read_key_limits
+from amalfa.providers.openrouter_catalogue import read_page
+from amalfa.providers.openrouter_routing import NOTHING, fallback_models, preferences
+from amalfa.providers.provider import Event, Request
+from amalfa.providers.refusals import Refusal, refusal_of_status
+from amalfa.providers.untrusted_json import JsonObject
 
-# How long a failed call may be held up to find out which name was meant.
-NEAREST_S = 2.0
+ACCOUNT_S = 10.0
+# The whole list comes as one page unless a proxy cuts it.
+PAGES_MAX = 50
 
 
-class OpenRouterProvider:
-    """OpenRouter, or a proxy that speaks like it."""
+class OpenRouterProvider(ApiProvider):
+    """OpenRouter, or a proxy that speaks like it. `routing` is what the user says about who may serve."""
 
-    type = "openrouter"
+    look_path = "/key"
 
-    def __init__(
-        self, endpoint: Endpoint, *, clock: Clock, patience: Patience | None = None, transport: Transport | None = None
-    ) -> None:
-        self.endpoint = endpoint
-        self._clock = clock
-        self._chat = ChatCompletions(endpoint, _Dialect(), clock=clock, patience=patience, transport=transport)
-        self._catalogue: Sequence[str] | None = None
-
-    @property
-    def name(self) -> str:
-        return self.endpoint.name
+    def __init__(self, endpoint: Endpoint, *, routing: OpenRouterRouting | None = None, **means: Unpack[Means]) -> None:
+        super().__init__(endpoint, **means)
+        self._routing = routing or NOTHING
+        self._chat = ChatCompletions(self._api, _Dialect(self._routing))
 
     @property
-    def tier(self) -> Tier:
-        return self.endpoint.tier
-
-    @property
-    def is_verified_local(self) -> bool:
-        return self.endpoint.is_verified_local
-
-    @property
+    @override
     def fingerprint(self) -> str:
-        return self.endpoint.fingerprint
+        described = f"{self.endpoint.fingerprint} {self._routing!r}"
+        return hashlib.sha256(described.encode()).hexdigest()
+
+    @property
+    def list_url(self) -> str:
+        """See `Listing.list_url`."""
+        return self._api.address.url
 
     async def stream(self, request: Request) -> AsyncGenerator[Event, None]:
-        """See `Provider.stream`. For an unknown model the error names the nearest ones of the catalogue."""
-        try:
-            async with aclosing(self._chat.stream(request)) as events:
-                async for event in events:
-                    yield event
-        except ModelMissing as error:
-            nearest = await self._nearest(request)
-            if nearest:
-                error.hint = f"{error.hint}; nearest: {', '.join(nearest)}"
-            raise
+        """See `Provider.stream`. For an unknown model the error names the nearest ones of the list."""
+        async with aclosing(self._with_nearest(request, self._chat.stream(request))) as events:
+            async for event in events:
+                yield event
 
-    def standing(self) -> Presence | None:
-        """What forbids trying it, known without asking anybody; None when nothing does."""
-        return self.endpoint.standing()
-
-    async def look(self) -> Presence:
-        """Whether the key is good. See `Provider.look`."""
-        return await self._chat.look("/key")
-
+    @override
     async def models(self, *, deadline_s: float) -> Sequence[str]:
-        """The ids of the catalogue; asked for once. Raises CallError."""
-        if self._catalogue is None:
-            status, body = await self._chat.get("/models", deadline_s=deadline_s)
-            if status != 200:
-                raise UpstreamBroken(f"{self.name} did not tell its models ({status}).")
+        """The names on the list; asked for once. Raises CallError."""
+        if self._names is None:
+            self._names = tuple(await self.model_list(deadline_s=deadline_s))
+        return self._names
+
+    async def model_list(self, *, deadline_s: float) -> Mapping[str, Listed]:
+        """Every model with its price, window and abilities, asked for anew. Raises CallError."""
+        found: dict[str, Listed] = {}
+        path, asked = "/models", set[str]()
+        while path and path not in asked and len(asked) < PAGES_MAX:
+            asked.add(path)
+            status, body = await self._api.get(path, deadline_s=deadline_s)
             # Half a megabyte and more takes too long to parse on the loop.
-            self._catalogue = await anyio.to_thread.run_sync(_ids, body)
-        return self._catalogue
+            page = await anyio.to_thread.run_sync(read_page, body, self.list_url) if status == 200 else None
+            if page is None:
+                raise UpstreamBroken(f"{self.name} did not tell its models ({status}).")
+            found |= page.models
+            path = page.next_path
+        if not found:
+            raise UpstreamBroken(f"{self.name} told of no model at all.")
+        self._names = tuple(found)
+        return found
 
-    async def aclose(self) -> None:
-        """See `Provider.aclose`."""
-        await self._chat.aclose()
+    async def generation_cost_usd(self, generation_id: str) -> float | None:
+        """What a finished call cost, by the id it was accepted under; None while the account does not know it.
 
-    async def _nearest(self, request: Request) -> list[str]:
-        now_s = self._clock.monotonic_s()
-        try:
-            known = await self.models(deadline_s=min(request.deadline_s, now_s + NEAREST_S))
-        except CallError:
-            return []
-        others = [name for name in known if name != request.model]
-        return [f"{self.name}:{name}" for name in get_close_matches(request.model, others, n=3)]
+        It learns of a call seconds to minutes after its end. Raises CallError.
+        """
+        status, body = await self._account(f"/generation?id={quote(generation_id, safe='')}")
+        return None if status == 404 else read_cost_usd(self._good(status, body))
+
+    async def key_limits(self) -> KeyLimits:
+        """What the key may still do today. Raises CallError."""
+        status, body = await self._account("/key")
+        limits = read_key_limits(self._good(status, body))
+        if limits is None:
+            raise UpstreamBroken(f"{self.name} did not tell the limits of its key.")
+        return limits
+
+    async def _account(self, path: str) -> tuple[int, bytes]:
+        self._api.check_key()
+        return await self._api.get(path, deadline_s=self._api.clock.monotonic_s() + ACCOUNT_S)
+
+    def _good(self, status: int, body: bytes) -> bytes:
+        if status >= 400:
+            refusal = refusal_of_status(status, {}, body.decode("utf-8", "replace"))
+            raise openrouter_errors.failure(refusal, self._api.asked("its account"), self._api.clock.now())
+        return body
 
 
 class _Dialect:
     """OpenRouter's version of the protocol."""
+
+    def __init__(self, routing: OpenRouterRouting) -> None:
+        self._routing = routing
 
     def shapes(self, schema: JsonSchema | None) -> Sequence[Shape]:
         return shapes_for(schema)
@@ -107,35 +124,24 @@ class _Dialect:
     def body(self, request: Request, shape: Shape) -> JsonObject:
         prompt = request.prompt
         body: dict[str, object] = {
-            "model": request.model,
+            # The router's own name has this prefix; people write `openrouter:auto`.
+            "model": "openrouter/auto" if request.model == "auto" else request.model,
             "messages": messages_for(prompt, shape),
             "temperature": prompt.temperature,
             # Without a cap the credit check assumes the model's longest possible reply.
             "max_tokens": max(prompt.max_tokens, FEWEST_TOKENS),
         }
+        if others := fallback_models(request, self._routing):
+            body["models"] = others
         if (wanted := response_format(shape, prompt.schema)) is not None:
             body["response_format"] = wanted
-        if preferences := _preferences(request.privacy, shape):
-            body["provider"] = preferences
+        # Otherwise an endpoint that cannot keep to a schema may be chosen and drops it in silence.
+        if wishes := preferences(request, self._routing, needs_parameters=shape == "schema"):
+            body["provider"] = wishes
         return body
 
     def failure(self, refusal: Refusal, asked: Asked, now: datetime) -> CallError:
         return openrouter_errors.failure(refusal, asked, now)
 
-    def is_about_format(self, refusal: Refusal) -> bool:
-        return openrouter_errors.is_about_format(refusal)
-
-
-def _preferences(privacy: PrivacyClass, shape: Shape) -> JsonObject:
-    preferences: dict[str, object] = {}
-    if privacy is not PrivacyClass.CLOUD_OK:
-        preferences |= {"zdr": True, "data_collection": "deny"}
-    if shape == "schema":
-        # Otherwise an endpoint that cannot keep to a schema may be chosen and drops it in silence.
-        preferences["require_parameters"] = True
-    return preferences
-
-
-def _ids(body: bytes) -> Sequence[str]:
-    catalogue = parse_object(body) or {}
-    return tuple(text_at(model, "id") for model in objects_at(catalogue, "data"))
+    def remedy(self, refusal: Refusal) -> Remedy | None:
+        return openrouter_errors.remedy(refusal)

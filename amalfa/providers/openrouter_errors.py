@@ -17,6 +17,7 @@ from amalfa.errors import (
     UpstreamBroken,
 )
 from amalfa.providers.asked import Asked
+from amalfa.providers.manners import Remedy
 from amalfa.providers.refusals import Refusal, context_too_long, described, failure_by_status
 from amalfa.providers.untrusted_json import text_at
 
@@ -38,18 +39,21 @@ def failure(refusal: Refusal, asked: Asked, now: datetime) -> CallError:
     return failure_by_status(refusal, asked, now)
 
 
-def is_about_format(refusal: Refusal) -> bool:
-    """Whether the model may well be served without the output format or without insisting on it.
+def remedy(refusal: Refusal) -> Remedy | None:
+    """What to leave out for the model to be served after all; None when the request itself is refused.
 
-    Insisting on parameters can leave no endpoint at all; the refusal then talks of parameters, or misleadingly
-    of guardrails and data policy.
+    Insisting on parameters counts every one of them and can leave no endpoint at all; the refusal then talks of
+    parameters, or misleadingly of guardrails and data policy.
     """
     if refusal.status == 404:
-        return bool(_FORMAT_404.search(refusal.everything)) or _step(refusal) == "Filter by Parameters"
-    return refusal.status == 400 and bool(_FORMAT_400.search(refusal.everything))
+        if _step(refusal) == "Filter by Parameters" or _PARAMETERS_404.search(refusal.everything):
+            return "fewer"
+        return "looser" if _FORMAT_404.search(refusal.everything) else None
+    return "looser" if refusal.status == 400 and _FORMAT_400.search(refusal.everything) else None
 
 
-_FORMAT_404 = re.compile(r"handle the requested parameters|guardrail restrictions and data policy", re.IGNORECASE)
+_PARAMETERS_404 = re.compile(r"handle the requested parameters", re.IGNORECASE)
+_FORMAT_404 = re.compile(r"guardrail restrictions and data policy", re.IGNORECASE)
 _FORMAT_400 = re.compile(r"response_format|json_schema|json_object|structured output", re.IGNORECASE)
 
 

@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from amalfa.calls import PrivacyClass, Prompt, Tier, Usage
+from amalfa.calls import NO_STEERING, PrivacyClass, Prompt, Steering, Tier, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,13 +20,25 @@ class Request:
     deadline_s: float
     request_id: str
     task: str
+    steering: Steering = NO_STEERING
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The provider took the request and named it in its accounts, before any text: `generation_id`."""
+
+    generation_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Nothing to show yet; `phase` says what the provider does ("loading qwen2.5:1.5b")."""
+    """Nothing to show yet; `phase` says what the provider does ("loading qwen2.5:1.5b").
+
+    `is_loading`: the model is on its way into memory, which goes on without this caller.
+    """
 
     phase: str
+    is_loading: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +61,7 @@ class Finished:
     generation_id: str | None = None
 
 
-Event = Waiting | TextDelta | Finished
+Event = Accepted | Waiting | TextDelta | Finished
 
 HostState = Literal["up", "down", "unknown"]
 
@@ -65,6 +77,7 @@ class Host:
     loaded: tuple[str, ...] = ()
     forwarded: frozenset[str] = frozenset()
     """Models this host sends on to a cloud; asking for one makes the text leave."""
+    version: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +97,7 @@ class Provider(Protocol):
 
     @property
     def type(self) -> str:
-        """`ollama`, `openrouter`, `openai` or `embedded`."""
+        """`ollama`, `openrouter`, `openai`, `anthropic` or `embedded`."""
         ...
 
     @property

@@ -39,6 +39,12 @@ _STATUS_OF_WORD = {
     "rate_limit_error": 429,
     "provider_overloaded": 503,
     "overloaded_error": 529,
+    "authentication_error": 401,
+    "billing_error": 402,
+    "permission_error": 403,
+    "request_too_large": 413,
+    "api_error": 500,
+    "timeout_error": 504,
 }
 _BROKEN_STATUS = 502
 _CONTEXT = re.compile(
@@ -154,7 +160,7 @@ def failure_by_status(refusal: Refusal, asked: Asked, now: datetime) -> CallErro
         return PaymentRequired(f"{asked.where} asks for payment: {said}", hint="add credit, or choose another provider")
     if status in (401, 403):
         hint = f"put a valid key into {asked.endpoint.key_origin or 'the configuration'}"
-        return Unauthorized(f"{asked.where} did not accept {asked.endpoint.shown_credential}: {said}", hint=hint)
+        return Unauthorized(f"{asked.where} did not accept {asked.shown_credential}: {said}", hint=hint)
     if status in (404, 405):
         return _not_found(refusal, asked)
     if status == 429:

@@ -10,10 +10,13 @@ from amalfa.calls import EXTRACTIVE, Tier, parse_model_name
 from amalfa.clock import Clock
 from amalfa.config import endpoints as configured
 from amalfa.config.hosts import is_loopback, origin_of
+from amalfa.config.keys import HostKeys, Keys
 from amalfa.config.known_providers import KNOWN_PROVIDERS, OLLAMA_CLOUD
 from amalfa.config.loaded import Loaded
 from amalfa.config.secret import Secret
-from amalfa.providers.endpoint import Address, Endpoint
+from amalfa.providers.anthropic import AnthropicProvider
+from amalfa.providers.api import Means
+from amalfa.providers.endpoint import Address, Credentials, Endpoint
 from amalfa.providers.ollama import OllamaProvider
 from amalfa.providers.ollama_names import is_hosted
 from amalfa.providers.openai_compatible import OpenAiCompatibleProvider
@@ -40,17 +43,19 @@ def build_providers(
     """
     from amalfa.providers.embedded.extractive import ExtractiveProvider
 
+    means = Means(clock=clock, patience=patience, transport=transport)
     providers: dict[str, Provider] = {EXTRACTIVE.provider: ExtractiveProvider(clock)}
     for endpoint in endpoints_of(loaded):
         match endpoint.type:
             case "ollama":
-                provider: Provider = OllamaProvider(
-                    endpoint, tasks=tasks, clock=clock, patience=patience, transport=transport
-                )
+                provider: Provider = OllamaProvider(endpoint, tasks=tasks, **means)
             case "openrouter":
-                provider = OpenRouterProvider(endpoint, clock=clock, patience=patience, transport=transport)
-            case "openai" | "anthropic":
-                provider = OpenAiCompatibleProvider(endpoint, clock=clock, patience=patience, transport=transport)
+                routing = loaded.endpoints[endpoint.name].settings.routing
+                provider = OpenRouterProvider(endpoint, routing=routing, **means)
+            case "openai":
+                provider = OpenAiCompatibleProvider(endpoint, **means)
+            case "anthropic":
+                provider = AnthropicProvider(endpoint, **means)
             case other:
                 assert_never(other)
         providers[endpoint.name] = provider
@@ -69,7 +74,7 @@ def endpoints_of(loaded: Loaded) -> Iterator[Endpoint]:
             name=name,
             type=found.type,
             tier=tier,
-            addresses=tuple(_address(url, found, tier) for url in found.urls),
+            addresses=tuple(_address(url, found, tier, loaded.keys) for url in found.urls),
             key=key.secret if key else None,
             key_origin=str(key.origin) if key else "",
             key_hint=_key_hint(name),
@@ -79,6 +84,7 @@ def endpoints_of(loaded: Loaded) -> Iterator[Endpoint]:
             off_reason=off_reason,
             attempt_s=found.settings.timeout,
             num_ctx_of=windows.get(name, {}),
+            auto_pull=loaded.settings.sonar.auto_pull,
         )
 
 
@@ -90,11 +96,22 @@ def _tier(found: configured.Endpoint) -> Tier:
     return Tier.LOCAL if is_own else Tier.CLOUD
 
 
-def _address(url: str, found: configured.Endpoint, tier: Tier) -> Address:
-    if found.type == "anthropic" and not urlsplit(url).path:
+def _address(url: str, found: configured.Endpoint, tier: Tier, keys: Keys) -> Address:
+    own = _credentials(keys.for_host(found.name, url)) if url in found.own_hosts else None
+    if found.type == "anthropic" and not urlsplit(url).path.endswith("/v1"):
+        # Its addresses are written without the version, whatever stands in front of it.
         url += "/v1"
     is_own_machine = tier is Tier.LOCAL and found.settings.local is not False and is_loopback(url)
-    return Address(url, is_verified_local=found.settings.local is True or is_own_machine)
+    return Address(url, is_verified_local=found.settings.local is True or is_own_machine, own=own)
+
+
+def _credentials(shown: HostKeys) -> Credentials:
+    return Credentials(
+        key=shown.key.secret if shown.key else None,
+        key_origin=str(shown.key.origin) if shown.key else "",
+        basic_auth=(shown.login.username, shown.login.password.secret) if shown.login else None,
+        headers=tuple((name, key.secret) for name, key in shown.headers.items()),
+    )
 
 
 def _needs_key(found: configured.Endpoint) -> bool:

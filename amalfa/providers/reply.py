@@ -57,8 +57,10 @@ class Exchange:
         hint = "allow more time with --timeout" if self._reply_clock.ends_at_deadline() else ""
         return Stalled(f"{self.who}: {sentence}", hint=hint, is_maybe_paid=self._endpoint.bills)
 
-    def broken(self, what: str, *, hint: str = "") -> UpstreamBroken:
-        return UpstreamBroken(f"{self.who} {what}.", hint=hint)
+    def broken(self, what: str, *, hint: str = "", is_answered: bool = False) -> UpstreamBroken:
+        """`is_answered`: the provider may have done the work, and then it bills for it."""
+        is_maybe_paid = is_answered and self._endpoint.bills
+        return UpstreamBroken(f"{self.who} {what}.", hint=hint, is_maybe_paid=is_maybe_paid)
 
     def failed(self, kind: type[CallError], sentence: str, *, detail: str, was_sent: bool) -> CallError:
         """A failure of the connection; `detail` is what the library said about it."""
@@ -109,7 +111,9 @@ class Reply:
             raise self._exchange.broken(message, hint="put the provider's final address into the configuration")
         encoding = self.headers.get("content-encoding", "").strip().lower()
         if encoding not in ("", "identity"):
-            raise self._exchange.broken(f"sent a reply packed with {shown(encoding)}, which was not asked for")
+            is_answered = self.status < 300
+            what = f"sent a reply packed with {shown(encoding)}, which was not asked for"
+            raise self._exchange.broken(what, is_answered=is_answered)
 
     async def pieces(self, parser: Parser[Item_co]) -> Sequence[Item_co] | None:
         """The next pieces of the reply as soon as there are any; None when it has ended.
@@ -154,5 +158,5 @@ class Reply:
         data = await self._exchange.within_limits(self._next_bytes)
         self._size += len(data or b"")
         if self._size > self._max_bytes:
-            raise self._exchange.broken(f"sent a reply of more than {self._max_bytes >> 20} MiB")
+            raise self._exchange.broken(f"sent a reply of more than {self._max_bytes >> 20} MiB", is_answered=True)
         return data

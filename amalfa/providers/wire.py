@@ -5,9 +5,10 @@ errors; it knows no API and never retries, follows a redirect or unpacks a reply
 """
 
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cache
 
 import anyio
@@ -26,7 +27,7 @@ from amalfa.errors import (
     Truncated,
     UpstreamBroken,
 )
-from amalfa.providers.endpoint import Address, Destination, Endpoint, refusal
+from amalfa.providers.endpoint import Address, Credentials, Destination, Endpoint, refusal
 from amalfa.providers.patience import Patience, ReplyClock
 from amalfa.providers.reply import REPLY_MAX_BYTES, Exchange, Reply
 
@@ -41,7 +42,7 @@ class Outgoing:
     """One request on its way out. `body` None makes it a GET.
 
     `privacy` is the class of the text inside; a request without any of the user's text is CLOUD_OK.
-    `is_forwarded`: the host passes this model on to a cloud.
+    `is_forwarded`: the host passes this model on to a cloud. `headers` are those the API itself demands.
     """
 
     address: Address
@@ -50,6 +51,7 @@ class Outgoing:
     body: bytes | None = None
     is_forwarded: bool = False
     max_reply_bytes: int = REPLY_MAX_BYTES
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,10 @@ class Wire:
         self._patience = patience or Patience()
         self._transport = transport
         self._is_closed = False
+
+    def now(self) -> datetime:
+        """The wall clock, for what providers say in dates."""
+        return self._clock.now()
 
     def reply_clock(self, deadline_s: float, *, first_byte_s: float | None = None) -> ReplyClock:
         """A clock that starts now, for a request that is about to be opened."""
@@ -175,7 +181,7 @@ class Wire:
         return httpx.Request(
             "GET" if outgoing.body is None else "POST",
             outgoing.address.url + outgoing.path,
-            headers=_headers(self._endpoint),
+            headers=_headers(self._endpoint.credentials_at(outgoing.address), outgoing.headers),
             content=outgoing.body,
             # Reading has no limit here: the reply's own clocks set one for every read.
             extensions={
@@ -189,19 +195,17 @@ class Wire:
         )
 
 
-def _headers(endpoint: Endpoint) -> dict[str, str]:
+def _headers(shown: Credentials, demanded: Mapping[str, str]) -> dict[str, str]:
     """What every request carries. Origin, cookies and anything from the environment are not among it."""
-    headers = {
+    return {
         "User-Agent": f"amalfa/{__version__}",
         "Accept": "*/*",
         # A packed reply can grow a thousandfold while it is unpacked; plain bytes are counted as they come.
         "Accept-Encoding": "identity",
         "Content-Type": "application/json",
-        **{name: value.reveal() for name, value in endpoint.headers},
+        **demanded,
+        **shown.sent,
     }
-    if endpoint.authorization is not None:
-        headers["Authorization"] = endpoint.authorization.reveal()
-    return headers
 
 
 def _make_transport(endpoint: Endpoint) -> Transport:

@@ -1,181 +1,249 @@
-"""Orders the models that may serve a call. Does no I/O, reads no clock, logs nothing.
+"""Orders the models that may serve a call. Does no I/O, reads no clock, logs nothing. Same input, same plan.
 
-First every rule that forbids (`_forbidden`), then what is out of reach (`_unavailable`), then the order:
-the explicit model, the task's own models, then tier by tier. Same input, same plan.
+First every rule that forbids (`forbidden`), which `survey` settles once for calls of one kind; then, in
+`decide`, what the moment adds: who is up, how long the prompt is, what may still be spent, how fast models were.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
-from amalfa.calls import LIGHT_TASKS, Judged, ModelName, PrivacyClass, Tier, Wish
-from amalfa.routing.candidate import Candidate
-from amalfa.routing.plan import Entry, Plan
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """The part of the configuration that plans depend on.
-
-    `is_cloud_enabled` is the settled answer: "auto" has already become yes or no, and `cloud_reason` says
-    which way and why. `fallback` False means one model and no second, the extractive engine included.
-    """
-
-    is_sonar_enabled: bool = True
-    is_cloud_enabled: bool = False
-    cloud_reason: str = "sonar.cloud.enabled is false"
-    mode: Literal["replace", "tiered"] = "replace"
-    fallback: bool = True
-    strategy: str = "local_first"
+from amalfa.calls import Judged, Tier
+from amalfa.routing.candidate import Candidate, Standing
+from amalfa.routing.forbidden import forbidden
+from amalfa.routing.order import LOAD_MS, Order, expected_ms, order_of, ranks_of, usual_key
+from amalfa.routing.plan import Cap, Entry, Plan, Size
+from amalfa.routing.rules import Moment, Need, Rules
+from amalfa.routing.seats import Seat, seat_of, wanted
 
 
 @dataclass(frozen=True, slots=True)
-class Need:
-    """What one call needs: its task, its privacy class, its caller's wish and its task's settings.
+class Survey:
+    """What is settled for one kind of call. `leading` were named by the call or its task and come first."""
 
-    `asked_models` is the explicit choice; more than one only where a name stands for several
-    (`local:llama3-8b` at two local providers).
-    """
-
-    task: str
-    privacy: PrivacyClass
-    wish: Wish
-    asked_models: tuple[ModelName, ...] = ()
-    task_models: tuple[ModelName, ...] = ()
-    task_tier: Tier | None = None
-    is_task_enabled: bool = True
+    need: Need
+    rules: Rules
+    order: Order
+    leading: tuple[Seat, ...]
+    rest: tuple[Seat, ...]
+    refused: tuple[Judged, ...]
+    cap: Cap | None
 
 
-def make_plan(need: Need, rules: Rules, candidates: Sequence[Candidate]) -> Plan:
+def make_plan(need: Need, rules: Rules, candidates: Sequence[Candidate], moment: Moment | None = None) -> Plan:
     """Judge every candidate and order those that may serve."""
-    order = _tier_order(need, rules)
-    ranked = sorted(candidates, key=lambda candidate: _rank(candidate, need, order))
-    allowed: list[Candidate] = []
+    return decide(survey(need, rules, candidates), moment or Moment())
+
+
+def survey(need: Need, rules: Rules, candidates: Sequence[Candidate]) -> Survey:
+    """Settle what does not depend on the moment."""
+    order = order_of(need, rules)
+    leading: list[Candidate] = []
+    rest: list[Candidate] = []
     refused: list[Judged] = []
-    for candidate in ranked:
-        judged = _forbidden(candidate, need, rules)
-        if judged:
-            refused.append(judged)
+    first = {**ranks_of(need.task_models), **ranks_of(need.asked_models)}
+    for candidate in candidates:
+        if judged := forbidden(candidate, need, rules):
+            refused.append(wanted(judged, need))
         else:
-            allowed.append(candidate)
-    if not rules.fallback:
-        allowed, seconds = _only_first(allowed)
-        refused += seconds
-    entries: list[Entry] = []
-    for candidate in allowed:
-        judged = _unavailable(candidate)
-        if judged:
-            refused.append(judged)
+            (leading if candidate.model in first else rest).append(candidate)
+    leading.sort(key=lambda candidate: (candidate.model not in need.asked_models, first[candidate.model]))
+    rest.sort(key=lambda candidate: usual_key(candidate, order))
+    refused.sort(key=lambda judged: judged.model)
+    return Survey(
+        need,
+        rules,
+        order,
+        tuple(seat_of(candidate, need, rules, order) for candidate in leading),
+        tuple(seat_of(candidate, need, rules, order) for candidate in rest),
+        tuple(refused),
+        _cap(need, rules),
+    )
+
+
+def decide(known: Survey, moment: Moment) -> Plan:
+    """The plan of one call. Takes microseconds; see `benchmarks`."""
+    seats = _in_order(known, moment)
+    refused: list[Judged] = []
+    if not known.rules.preferences.fallback_to_cloud:
+        seats = _without_cloud_behind_local(seats, known, refused)
+    if not known.rules.fallback:
+        seats = _only_first(seats, known, moment, refused)
+    planned: list[Seat] = []
+    over: list[tuple[int, Judged, bool]] = []
+    size, money = moment.size, _money(known, moment)
+    spendable = money.usd * 1_000_000 if money else float("inf")
+    standing_of, needed = moment.standings.get, size.likely_in + size.most_out
+    most_in, most_out = size.most_in, size.most_out
+    for seat in seats:
+        standing = standing_of(seat.name)
+        if standing is not None and standing.availability not in MAY_BE_TRIED:
+            refused.append(_unavailable(seat, standing))
+        elif needed > seat.context_tokens:
+            refused.append(_too_short(seat, needed))
+        elif seat.most_in * most_in + seat.most_out * most_out > spendable and money:
+            over.append((len(planned), _over(seat, size, money), _is_budget(money)))
         else:
-            reason = _reason(candidate, need, rules)
-            entries.append(Entry(candidate.model, candidate.tier, reason, leaves_machine=candidate.leaves_machine))
-    planned = [Judged(str(entry.model), "planned", "planned", entry.reason) for entry in entries]
-    wanted = {str(model) for model in need.asked_models}
-    verdicts = (replace(one, is_wanted=one.model in wanted) for one in (*planned, *refused))
-    return Plan(tuple(entries), tuple(verdicts), rules.strategy)
+            planned.append(seat)
+    refused.extend(judged for _, judged, _ in over)
+    return _plan(known, moment, planned, refused, over)
 
 
-def _tier_order(need: Need, rules: Rules) -> tuple[Tier, ...]:
-    first = need.task_tier or _default_tier(need, rules)
-    return (first, *(tier for tier in _USUAL_ORDER if tier is not first))
-
-
-# Both real tiers come before the extractive engine, which always works and knows least.
-_USUAL_ORDER = (Tier.LOCAL, Tier.CLOUD, Tier.EMBEDDED)
-
-
-def _default_tier(need: Need, rules: Rules) -> Tier:
-    if not rules.is_cloud_enabled:
-        return Tier.LOCAL
-    stays_local = rules.mode == "tiered" and need.task in LIGHT_TASKS
-    return Tier.LOCAL if stays_local else Tier.CLOUD
-
-
-def _rank(candidate: Candidate, need: Need, order: tuple[Tier, ...]) -> tuple[int, int, int, str]:
-    if candidate.model in need.asked_models:
-        return (0, need.asked_models.index(candidate.model), 0, "")
-    if candidate.model in need.task_models:
-        return (1, need.task_models.index(candidate.model), 0, "")
-    return (2, order.index(candidate.tier), candidate.rank, str(candidate.model))
-
-
-def _refuse(candidate: Candidate, code: str, detail: str) -> Judged:
-    return Judged(str(candidate.model), "refused", code, detail)
-
-
-def _forbidden(candidate: Candidate, need: Need, rules: Rules) -> Judged | None:
-    if not rules.is_sonar_enabled and candidate.tier is not Tier.EMBEDDED:
-        return _refuse(candidate, "sonar_disabled", "sonar.enabled is false")
-    if not need.is_task_enabled and candidate.tier is not Tier.EMBEDDED:
-        return _refuse(candidate, "task_disabled", f"sonar.tasks.{need.task}.enabled is false")
-    if candidate.is_cloud and not rules.is_cloud_enabled:
-        return _refuse(candidate, "cloud_disabled", rules.cloud_reason)
-    if need.wish.prefer == "local" and candidate.is_cloud:
-        return _refuse(candidate, "narrowed", "the call asked for local models only")
-    if need.wish.prefer == "cloud" and not candidate.is_cloud:
-        return _refuse(candidate, "narrowed", "the call asked for cloud models only")
-    return _breaks_privacy(candidate, need.privacy)
-
-
-def _breaks_privacy(candidate: Candidate, privacy: PrivacyClass) -> Judged | None:
-    if privacy is PrivacyClass.LOCAL_ONLY and not candidate.is_verified_local:
-        return _refuse(
-            candidate, "privacy", "the text is local-only and this host is not verified to be the user's own"
-        )
-    if privacy is PrivacyClass.LOCAL_ONLY and candidate.is_forwarded:
-        return _refuse(candidate, "privacy", "the text is local-only and this model is forwarded to a cloud")
-    if privacy is PrivacyClass.CLOUD_ZDR and candidate.is_cloud and not candidate.can_promise_zdr:
-        return _refuse(candidate, "privacy", "the text needs zero retention, which this provider cannot promise")
-    return None
-
-
-def _only_first(allowed: list[Candidate]) -> tuple[list[Candidate], list[Judged]]:
-    """Keep one model. Choosing the first *installed* one of several local models is a choice, no fallback."""
-    real = [candidate for candidate in allowed if candidate.tier is not Tier.EMBEDDED]
-    if not real:
-        # Where the configuration allows nothing but the engine, it is the one model and no fallback.
-        return allowed, []
-    head = real[0]
-    if head.availability == "missing":
-        siblings = (c for c in real if c.tier is head.tier and c.availability in ("ready", "unknown"))
-        head = next(siblings, head)
-    seconds = [_refuse(c, "no_fallback", "sonar.routing.fallback is false") for c in allowed if c is not head]
-    return [head], seconds
-
-
-_UNAVAILABLE_CODES = {
+MAY_BE_TRIED = frozenset({"ready", "unknown"})
+_CODES = {
     "missing": "not_installed",
     "down": "unreachable",
     "no_key": "no_key",
     "parked": "parked",
     "unconfigured": "unknown_provider",
+    "broken": "breaker_open",
+    "cooling": "cooling",
+    "free_limit": "free_limit",
 }
 
 
-def _unavailable(candidate: Candidate) -> Judged | None:
-    code = _UNAVAILABLE_CODES.get(candidate.availability)
-    return _refuse(candidate, code, candidate.detail) if code else None
+def _plan(
+    known: Survey, moment: Moment, planned: list[Seat], refused: list[Judged], over: list[tuple[int, Judged, bool]]
+) -> Plan:
+    over_budget = ""
+    # "refuse" means: rather nothing than a second choice. Otherwise money is the reason only when nobody is left.
+    is_final = known.rules.on_limit == "refuse" and bool(over) and over[0][0] == 0 and over[0][2]
+    if not planned or is_final:
+        over_budget = _why_over_budget(over, known)
+    if is_final:
+        refused.extend(_refuse(seat, "over_budget", "a limit is reached, and onLimit is refuse") for seat in planned)
+        planned = []
+    entries = tuple([seat.entry for seat in planned])
+    verdicts = (*[seat.planned for seat in planned], *refused, *known.refused)
+    if entries and known.order.strategy == "speed_first" and planned[0] not in known.leading:
+        entries = (_timed(planned[0], moment), *entries[1:])
+    return Plan(
+        entries, verdicts, known.order.name, moment.size, known.cap, known.rules.on_limit, over_budget=over_budget
+    )
 
 
-def _reason(candidate: Candidate, need: Need, rules: Rules) -> str:
-    if candidate.model in need.asked_models:
-        return "asked for by name"
-    if candidate.model in need.task_models:
-        return f"set for the task {need.task}"
-    if candidate.tier is Tier.EMBEDDED:
-        return "needs no model and always works"
-    if candidate.tier is need.task_tier:
-        return f"the task {need.task} is set to the {candidate.tier} tier"
-    if candidate.tier is Tier.CLOUD:
-        return _cloud_reason(need, rules)
-    if rules.is_cloud_enabled and rules.mode == "replace":
-        return "local stands in when the cloud cannot serve"
-    return "local by default"
+def _is_budget(money: Cap) -> bool:
+    """Whether it is a budget's limit, for which `onLimit` says what happens, and not the call's own or a preference."""
+    return ".budget." in money.name
 
 
-def _cloud_reason(need: Need, rules: Rules) -> str:
-    if rules.mode == "replace":
-        return f"{rules.cloud_reason} and the mode is replace"
-    if need.task in LIGHT_TASKS:
-        return "cloud stands in when local cannot serve"
-    return f"{need.task} is a heavy task and the mode is tiered"
+def _why_over_budget(over: list[tuple[int, Judged, bool]], known: Survey) -> str:
+    """The sentence for the first model that money ruled out; "" when money ruled out none."""
+    unpriced = [judged for judged in known.refused if judged.code == "price_unknown"]
+    found = next((judged for judged in (*(one for _, one, _ in over), *unpriced)), None)
+    return f"{found.model}: {found.detail}" if found else ""
+
+
+def _in_order(known: Survey, moment: Moment) -> Sequence[Seat]:
+    rest: Sequence[Seat] = known.rest
+    if known.order.depends_on_moment and len(rest) > 1:
+        # `rest` stands in its usual order already, and sorting keeps it among equals.
+        scores = _scores(rest, known.order, moment)
+        rest = [rest[at] for at in sorted(range(len(rest)), key=scores.__getitem__)]
+    return (*known.leading, *rest) if known.leading else rest
+
+
+def _scores(seats: Sequence[Seat], order: Order, moment: Moment) -> Sequence[float] | Sequence[tuple[float, ...]]:
+    """What to sort by: tier, then cost or quality if the strategy goes by it, then speed if that is wanted.
+
+    Whole lists at a time, because a function called for each of fifty models takes half of a decision's time.
+    """
+    tokens_in, tokens_out = moment.size.likely_in, moment.size.most_out
+    if order.strategy == "speed_first":
+        # One number for both, as no call takes a million seconds; tuples take twice as long to sort.
+        return [seat.place * 1e9 + ms for seat, ms in zip(seats, _expected_ms(seats, moment), strict=True)]
+    if order.strategy == "cost_optimized":
+        scores = [(seat.place, seat.likely_in * tokens_in + seat.likely_out * tokens_out) for seat in seats]
+    else:
+        scores = [(seat.place, seat.ties) for seat in seats]
+    if not order.is_faster_first:
+        return scores
+    return [(*score, ms) for score, ms in zip(scores, _expected_ms(seats, moment), strict=True)]
+
+
+def _expected_ms(seats: Sequence[Seat], moment: Moment) -> list[float]:
+    measured, loaded = moment.latency_ms.get, moment.loaded
+    return [
+        measured(seat.name, seat.usual_ms) + (LOAD_MS if seat.is_loaded_first and seat.name not in loaded else 0.0)
+        for seat in seats
+    ]
+
+
+def _money(known: Survey, moment: Moment) -> Cap | None:
+    """The least of what the call may cost and of what may still be spent."""
+    caps = [cap for cap in (known.cap, moment.spendable) if cap is not None]
+    return min(caps, key=lambda cap: cap.usd, default=None)
+
+
+def _over(seat: Seat, size: Size, money: Cap) -> Judged:
+    cost_usd = seat.entry.most_usd(size) or 0.0
+    detail = f"it may cost up to ${cost_usd:.4f}, and {money.name} leaves ${max(money.usd, 0):.4f}"
+    return _refuse(seat, "over_budget", detail)
+
+
+def _cap(need: Need, rules: Rules) -> Cap | None:
+    wish, preferred = need.wish.max_cost_usd, rules.preferences.max_cost
+    caps = [rules.cap] if rules.cap else []
+    caps += [Cap(preferred, "sonar.routing.preferences.maxCost")] if preferred is not None else []
+    caps += [Cap(wish, "the call's own limit")] if wish is not None else []
+    return min(caps, key=lambda cap: cap.usd, default=None)
+
+
+def _unavailable(seat: Seat, standing: Standing) -> Judged:
+    return _refuse(seat, _CODES[standing.availability], standing.detail)
+
+
+def _too_short(seat: Seat, tokens: int) -> Judged:
+    detail = f"prompt and reply need about {tokens} tokens, and it takes {seat.candidate.context_tokens}"
+    return _refuse(seat, "context_too_short", detail)
+
+
+def _refuse(seat: Seat, code: str, detail: str) -> Judged:
+    return Judged(seat.name, "refused", code, detail, seat.planned.is_wanted)
+
+
+def _is_chosen(seat: Seat, known: Survey) -> bool:
+    """Whether the seat is more than the engine at the end of every plan."""
+    is_engine_first = known.order.tiers is not None and known.order.tiers[0] is Tier.EMBEDDED
+    return seat.candidate.tier is not Tier.EMBEDDED or seat in known.leading or is_engine_first
+
+
+def _may_be_tried(seat: Seat, moment: Moment) -> bool:
+    standing = moment.standings.get(seat.name)
+    return standing is None or standing.availability in MAY_BE_TRIED
+
+
+def _without_cloud_behind_local(seats: Sequence[Seat], known: Survey, refused: list[Judged]) -> Sequence[Seat]:
+    """Leave out clouds that would only stand in for a local model."""
+    kept = list(known.leading)
+    has_local = any(seat.entry.tier is Tier.LOCAL for seat in kept)
+    for seat in seats[len(known.leading) :]:
+        if has_local and seat.candidate.is_cloud:
+            refused.append(_refuse(seat, "no_cloud_fallback", "fallbackToCloud is false"))
+        else:
+            kept.append(seat)
+        has_local = has_local or seat.entry.tier is Tier.LOCAL
+    return kept
+
+
+def _only_first(seats: Sequence[Seat], known: Survey, moment: Moment, refused: list[Judged]) -> Sequence[Seat]:
+    """Keep one model. Choosing the first *installed* one of several local models is a choice, no fallback."""
+    real = [seat for seat in seats if _is_chosen(seat, known)]
+    if not real:
+        # Where the configuration allows nothing but the engine, it is the one model and no fallback.
+        return seats
+    head = real[0]
+    is_usual_model = head not in known.leading and not known.order.is_chain and head.entry.tier is Tier.LOCAL
+    if is_usual_model and (standing := moment.standings.get(head.name)) and standing.availability == "missing":
+        siblings = (seat for seat in real if seat.entry.tier is Tier.LOCAL and _may_be_tried(seat, moment))
+        head = next(siblings, head)
+    refused.extend(
+        _refuse(seat, "no_fallback", "sonar.routing.fallback is false") for seat in seats if seat is not head
+    )
+    return [head]
+
+
+def _timed(seat: Seat, moment: Moment) -> Entry:
+    """The head of a plan that was made for speed says how fast it is taken to be."""
+    how = "measured" if seat.name in moment.latency_ms else "not measured yet"
+    taken_s = expected_ms(seat.name, seat.candidate.tier, moment) / 1000
+    return replace(seat.entry, reason=f"{seat.entry.reason}: about {taken_s:.1f} s ({how})")

@@ -34,13 +34,20 @@ class CallBody(Body):
 
     model: str | None = Field(default=None, min_length=1, max_length=300)
     prefer: Literal["local", "cloud"] | None = None
+    team: str | None = Field(default=None, min_length=1, max_length=200)
+    hint: str | None = Field(default=None, min_length=1, max_length=200)
     privacy: PrivacyClass = PrivacyClass.CLOUD_OK
+    maxCostUsd: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     timeoutMs: int | None = Field(default=None, ge=1, le=TIMEOUT_MAX_MS)
     stream: bool = False
 
     def terms(self, request_id: str) -> Terms:
         timeout_s = self.timeoutMs / 1000 if self.timeoutMs else None
-        return Terms(request_id, Wish(self.model, self.prefer), self.privacy, timeout_s)
+        return Terms(request_id, self.wish, self.privacy, timeout_s)
+
+    @property
+    def wish(self) -> Wish:
+        return Wish(self.model, self.prefer, self.team, self.hint, self.maxCostUsd)
 
 
 class TaskBody(CallBody):
@@ -94,6 +101,7 @@ class LeftShown(CamelShown):
     to: list[str]
     tokens: int
     notes: list[str]
+    redactions: int
 
 
 class RouteShown(CamelShown):

@@ -1,13 +1,18 @@
 """What the routes need of the daemon behind them. The daemon implements it; tests use a fake."""
 
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
 from starlette.requests import Request
 
-from amalfa.calls import Passage
+from amalfa.calls import ModelName, Passage
 from amalfa.errors import Problem
+from amalfa.execution.accounts import Accounts
+from amalfa.providers.provider import Provider
+from amalfa.server.dryrun import DryRun
+from amalfa.server.known import Known
 from amalfa.server.status import IndexReport, Status
 from amalfa.tasks.desk import Desk
 
@@ -45,6 +50,26 @@ class Engine(Protocol):
         Raises ShuttingDown when no new work is taken.
         """
         ...
+
+    @property
+    def generation_number(self) -> int:
+        """Which configuration is in force, counted from 1."""
+        ...
+
+    @property
+    def accounts(self) -> Accounts: ...
+
+    def providers(self) -> Mapping[str, Provider]:
+        """The providers of the Generation in force."""
+        ...
+
+    def catalogue(self) -> Known: ...
+
+    def named_models(self) -> Iterable[ModelName]:
+        """Every model that the configuration names."""
+        ...
+
+    def dry_run(self) -> DryRun: ...
 
     async def search(self, query: str, *, k: int, within: tuple[str, ...]) -> tuple[Passage, ...]: ...
 

@@ -22,7 +22,7 @@ def openapi_document() -> dict[str, object]:
     names = cast("_Names", schemas)
     paths: dict[str, dict[str, object]] = {}
     for row in ROUTES:
-        paths.setdefault(row.path, {})[row.method.lower()] = _operation(row, names)
+        paths.setdefault(row.path.replace(":path}", "}"), {})[row.method.lower()] = _operation(row, names)
     return {
         "openapi": "3.1.0",
         "info": {"title": "Amalfa Sonar", "version": __version__},
@@ -60,6 +60,8 @@ def _operation(row: RouteRow, names: _Names) -> dict[str, object]:
     if "{task}" in row.path:
         names_of_tasks = {"type": "string", "enum": list(CATALOG)}
         operation["parameters"] = [{"name": "task", "in": "path", "required": True, "schema": names_of_tasks}]
+    if "{name:path}" in row.path:
+        operation["parameters"] = [{"name": "name", "in": "path", "required": True, "schema": {"type": "string"}}]
     if row.takes:
         schema = names[(row.takes, "validation")]
         operation["requestBody"] = {"content": {"application/json": {"schema": schema}}}

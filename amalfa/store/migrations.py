@@ -38,4 +38,33 @@ CREATE TABLE turn (
 CREATE INDEX turn_by_time ON turn (said_at);
 """
 
-SONAR_DB = (("ledger", LEDGER), ("conversations", CONVERSATIONS))
+MONEY = """
+ALTER TABLE attempt ADD COLUMN team TEXT NOT NULL DEFAULT '';
+ALTER TABLE attempt ADD COLUMN hint TEXT NOT NULL DEFAULT '';
+ALTER TABLE attempt ADD COLUMN strategy TEXT NOT NULL DEFAULT '';
+ALTER TABLE attempt ADD COLUMN reason TEXT NOT NULL DEFAULT '';
+ALTER TABLE attempt ADD COLUMN reserved_usd REAL;
+ALTER TABLE attempt ADD COLUMN cost_source TEXT;
+ALTER TABLE attempt ADD COLUMN day TEXT NOT NULL DEFAULT '';
+UPDATE attempt SET
+    day = substr(started_at, 1, 10),
+    cost_usd = round(cost_usd, 9),
+    cost_source = CASE
+        WHEN state = 'started' THEN NULL
+        WHEN cost_usd IS NOT NULL THEN 'reported'
+        WHEN tier = 'cloud' THEN 'unknown'
+        ELSE 'none' END;
+CREATE INDEX attempt_by_request ON attempt (request_id);
+CREATE INDEX attempt_unsettled ON attempt (started_at) WHERE cost_usd IS NULL AND tier = 'cloud';
+CREATE TABLE tally (
+    day             TEXT NOT NULL,
+    team            TEXT NOT NULL,
+    spent_usd       REAL NOT NULL,
+    reserved_usd    REAL NOT NULL,
+    PRIMARY KEY (day, team)
+) STRICT, WITHOUT ROWID;
+INSERT INTO tally (day, team, spent_usd, reserved_usd)
+    SELECT day, team, round(sum(cost_usd), 9), 0.0 FROM attempt WHERE cost_usd > 0 GROUP BY day, team;
+"""
+
+SONAR_DB = (("ledger", LEDGER), ("conversations", CONVERSATIONS), ("money", MONEY))

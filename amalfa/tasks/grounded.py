@@ -96,7 +96,8 @@ async def answer_from(
     call = desk.call(task, terms, prompt, deadline_s=deadline_s, privacy=privacy)
     curtain = _Curtain(emit)
     answer = await desk.executor.tell(call, curtain.emit)
-    return Outcome(await _finished(answer, ground, desk, curtain), answer.route, answer.usage, privacy)
+    # The call's own class, not just that of the notes: whoever recalls this turn must keep to it as well.
+    return Outcome(await _finished(answer, ground, desk, curtain), answer.route, answer.usage, call.privacy)
 
 
 def refusal(evidence: "Evidence", desk: Desk, terms: Terms, *, task: str) -> Outcome[GroundedOutput]:

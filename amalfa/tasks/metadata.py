@@ -66,7 +66,7 @@ class Metadata:
         question = Question(
             task=self.name,
             messages=conversation(SYSTEM, f"Path: {path or '(none)'}\n\n{body}"),
-            material=Material(passages=others, documents=((path, text),)),
+            material=Material(passages=others, documents=((path, text),), quoted=(path,) if path else ()),
             reply=MetadataOutput,
             check=lambda output: _only_existing(output, offered),
             privacy=privacy,

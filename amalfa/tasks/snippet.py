@@ -72,7 +72,7 @@ class Snippet:
         question = Question(
             task=self.name,
             messages=conversation(SYSTEM, f"{quoted('text', shown)}\n\n{quoted('query', given.query)}"),
-            material=Material(question=given.query, documents=((path, text),)),
+            material=Material(question=given.query, documents=((path, text),), quoted=(path,) if path else ()),
             reply=SnippetReply,
             check=lambda reply: _placed(reply, text),
             privacy=desk.notes.privacy_of(path, text),

@@ -51,6 +51,17 @@ def test_what_stayed_here_is_said_too() -> None:
     assert left_machine_text(route, "ollama:qwen2.5:1.5b") == "stayed here: qwen2.5:1.5b"
 
 
+def test_what_was_blanked_before_it_left_is_counted() -> None:
+    left = {"to": ["openai:gpt-4o"], "tokens": 1200, "notes": ["a.md"], "redactions": 2}
+    route = Document({"model": "openai:gpt-4o", "leftMachine": left})
+    assert left_machine_text(route, "openai:gpt-4o") == "1,200 tokens of 1 note to openai:gpt-4o, 2 places blanked"
+
+
+def test_a_limit_on_money_that_ruled_a_model_out_is_told() -> None:
+    refused = {"model": "openai:gpt-4o", "verdict": "refused", "code": "over_budget", "detail": "it may cost too much"}
+    assert passed_over(Document({"candidates": [refused]}), "x") == ["openai:gpt-4o: it may cost too much"]
+
+
 def test_a_model_the_rules_refused_is_no_fallback_to_tell_of() -> None:
     assert not any("gpt-4o" in line for line in passed_over(Document(ROUTE), "x"))
 
@@ -61,7 +72,7 @@ def test_an_unknown_cost_is_never_shown_as_none() -> None:
     assert cost_text(None, "local") == "no cost"
     assert cost_text(0, "cloud") == "no cost"
     assert cost_text(0.0000213, "cloud") == "$0.000021"
-    assert cost_text(1.5, "cloud") == "$1.5000"
+    assert cost_text(1.5, "cloud") == "$1.50"
 
 
 def test_no_model_gives_no_lines() -> None:

@@ -83,3 +83,47 @@ def test_a_built_in_provider_may_be_redefined(world: World) -> None:
     )
     found = endpoint(world, "openai")
     assert (found.type, found.urls, found.settings.local) == ("ollama", ("http://gpu:11434",), True)
+
+
+def test_a_host_may_be_an_object_with_credentials_of_its_own(world: World) -> None:
+    own = {"url": "gpu2:99", "apiKey": "$GPU2", "headers": {"X-Team": "$TEAM"}}
+    world.user_writes({"sonar": {"providers": {"ollama": {"hosts": ["gpu1", {"url": "gpu3"}, own]}}}}).writes({})
+    found = endpoint(world, "ollama")
+    assert found.urls == ("http://gpu1:11434", "http://gpu3:11434", "http://gpu2:99")
+    assert list(found.own_hosts) == ["http://gpu2:99"]
+    assert found.own_hosts["http://gpu2:99"].key == ("sonar", "providers", "ollama", "hosts", 2)
+
+
+def test_hosts_that_a_stronger_source_replaced_bring_nothing(world: World) -> None:
+    hosts = [{"url": "gpu", "apiKey": "$GPU"}]
+    world.user_writes({"sonar": {"providers": {"ollama": {"hosts": hosts}}}}).writes({}).sets(OLLAMA_HOST="other:1")
+    assert endpoint(world, "ollama").own_hosts == {}
+
+
+def test_the_same_host_with_two_credentials_is_a_problem(world: World) -> None:
+    world.user_writes({}).writes(
+        '{"sonar": {"providers": {"ollama": {"hosts": [\n"gpu",\n{"url": "gpu:11434", "apiKey": "$A"}]}}}}'
+    )
+    assert world.problems() == [
+        (3, "sonar.providers.ollama.hosts[1] names a host that stands in the list already; keep one of them")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("host", "message"),
+    [
+        ({"apiKey": "$A"}, "sonar.providers.ollama.hosts[0].url is missing"),
+        ({"url": "a", "key": "b"}, "unknown key sonar.providers.ollama.hosts[0].key"),
+        ({"url": "u:p@h"}, "sonar.providers.ollama.hosts[0] must not hold a user name or password"),
+        (3, "sonar.providers.ollama.hosts[0] must be an object"),
+    ],
+)
+def test_a_host_that_is_written_wrong_is_a_problem_that_says_where(world: World, host: object, message: str) -> None:
+    world.writes({"sonar": {"providers": {"ollama": {"hosts": [host]}}}})
+    [(_, found)] = world.problems()
+    assert found.startswith(message)
+
+
+def test_a_lone_object_is_no_list_of_hosts(world: World) -> None:
+    world.writes({"sonar": {"providers": {"ollama": {"hosts": {"url": "a", "apiKey": "$A"}}}}})
+    assert world.problems() == [(1, "sonar.providers.ollama.hosts must be a list")]

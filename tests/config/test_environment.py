@@ -6,6 +6,7 @@ import pytest
 
 from amalfa.config.environment import FROM_ENV_FILE, VARIABLES, EnvText, settings_from
 from amalfa.config.jsonc import Json
+from amalfa.config.loaded import show
 from amalfa.config.origins import Origin
 from tests.config.world import KEY, World
 
@@ -108,6 +109,53 @@ def test_ollamas_variables_name_the_local_hosts(variables: dict[str, str], expec
 )
 def test_each_variable_sets_its_setting(variables: dict[str, str], key: str, expected: Json) -> None:
     assert read(**variables) == ({"sonar": {key: expected}}, [])
+
+
+SAID = {
+    "OPENROUTER_API_KEY": ("sk-or-v1-0123456789abcdef", "sonar.providers.openrouter.apiKey"),
+    "OPENROUTER_BASE_URL": ("https://eu.openrouter.ai/api/v1", "sonar.providers.openrouter.baseUrl"),
+    "OPENROUTER_BASE": ("https://eu.openrouter.ai/api/v1", "sonar.providers.openrouter.baseUrl"),
+    "OPENROUTER_MODEL": ("a/b", "sonar.cloud.model"),
+    "OPENROUTER_DEFAULT_MODEL": ("a/b", "sonar.cloud.model"),
+    "OPENROUTER_REFERER": ("https://ada.example", "sonar.providers.openrouter.headers.HTTP-Referer"),
+    "OPENROUTER_PREFERENCES": ('{"max_cost": 0.5}', "sonar.routing.preferences.maxCost"),
+    "OPENAI_API_KEY": ("sk-0123456789abcdef", "sonar.providers.openai.apiKey"),
+    "ANTHROPIC_API_KEY": ("sk-ant-0123456789abcdef", "sonar.providers.anthropic.apiKey"),
+    "OLLAMA_HOST": ("127.0.0.1:99", "sonar.host"),
+    "OLLAMA_PORT": ("99", "sonar.host"),
+    "OLLAMA_BASE": ("http://127.0.0.1:99", "sonar.host"),
+    "OLLAMA_MODEL": ("phi3", "sonar.model"),
+    "OLLAMA_API_KEY": ("0123456789abcdef", "sonar.providers.ollama.apiKey"),
+    "LOCAL_MODEL_URL": ("http://127.0.0.1:99", "sonar.host"),
+    "LOCAL_MODEL_PREFERENCE": ("llama3-8b,mistral-7b", "sonar.modelPriority"),
+    "LOCAL_MODEL_TIMEOUT": ("30", "sonar.providers.ollama.timeout"),
+    "LLM_ROUTING_STRATEGY": ("quality_first", "sonar.routing.strategy"),
+    "LLM_FALLBACK_ENABLED": ("false", "sonar.routing.fallback"),
+}
+"""Every variable that sets or holds something: a value, and where it shows."""
+
+
+def test_there_is_a_value_for_every_variable_that_sets_or_holds_something() -> None:
+    assert set(SAID) == FROM_ENV_FILE
+
+
+@pytest.mark.parametrize("name", SAID)
+@pytest.mark.parametrize("is_in_file", [False, True], ids=["process", "dotenv"])
+def test_every_variable_is_read_and_named_as_the_origin_of_what_it_set(
+    name: str, is_in_file: bool, world: World
+) -> None:
+    value, key = SAID[name]
+    world.writes({})
+    before = {one.key: one.value for one in show(world.load())}
+    if is_in_file:
+        world.dotenv(f"{name}='{value}'\n")
+    else:
+        world.sets(**{name: value})
+    shown = {one.key: one for one in show(world.load())}
+    assert shown[key].origin.name == name
+    assert str(shown[key].origin).endswith(name)
+    assert shown[key].value != before.get(key)
+    assert not name.endswith("_API_KEY") or value not in str(shown[key])
 
 
 @pytest.mark.parametrize(

@@ -233,3 +233,53 @@ def test_a_project_that_is_the_users_own_configuration_is_the_users_word(world: 
     project = Project(world.users_path.parent, world.users_path)
     assert examine(project, environ=world.environ).held == ()
     assert examine(project, environ=world.environ).loaded is not None
+
+
+def pool(*hosts: object, **more: object) -> dict[str, object]:
+    return {"sonar": {"providers": {"ollama": {"hosts": list(hosts), **more}}}}
+
+
+def test_a_project_may_not_send_a_secret_of_the_users_to_a_host_by_naming_it_there(world: World) -> None:
+    world.writes(pool("localhost", {"url": "evil.example", "apiKey": "$AWS_SECRET"})).sets(AWS_SECRET=KEY)
+    assert targets(world) == [
+        ("host", "ollama", "http://evil.example:11434"),
+        ("key", "ollama", "AWS_SECRET -> http://evil.example:11434"),
+    ]
+    assert all(KEY not in str(request) for request in world.held())
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        {"apiKey": "$SECRET"},
+        {"basicAuth": {"username": "u", "password": "$SECRET"}},
+        {"headers": {"X-Steal": "$SECRET"}},
+    ],
+)
+def test_every_way_of_sending_it_asks_also_to_a_providers_own_host(world: World, own: dict[str, object]) -> None:
+    world.writes(pool({"url": "localhost", **own})).sets(SECRET=KEY)
+    assert ("key", "ollama", "SECRET -> http://localhost:11434") in targets(world)
+
+
+def test_a_host_that_brings_its_key_in_the_projects_own_env_file_needs_no_trust(world: World) -> None:
+    world.writes(pool("localhost", {"url": "gpu.lan", "apiKey": "$GPU_KEY"})).dotenv(f"GPU_KEY={KEY}\n")
+    assert targets(world) == []
+    world.sets(OLLAMA_API_KEY=KEY)
+    assert targets(world) == []
+
+
+def test_but_the_users_key_goes_with_a_host_that_brings_only_a_header(world: World) -> None:
+    world.writes(pool({"url": "gpu.lan", "headers": {"X-Team": "$TEAM"}})).dotenv("TEAM=a\n")
+    world.sets(OLLAMA_API_KEY=KEY)
+    assert targets(world) == [("host", "ollama", "http://gpu.lan:11434")]
+
+
+def test_a_key_for_one_host_is_not_asked_for_the_others(world: World) -> None:
+    hosts = pool({"url": "127.0.0.1"}, {"url": "localhost", "apiKey": "$MINE"}, apiKey="$OLLAMA_API_KEY")
+    world.writes(hosts).sets(MINE=KEY, OLLAMA_API_KEY=KEY)
+    assert targets(world) == [("key", "ollama", "MINE -> http://localhost:11434")]
+
+
+def test_hosts_of_the_users_own_file_with_keys_are_the_users_word(world: World) -> None:
+    world.user_writes(pool({"url": "gpu.lan", "apiKey": "$MINE"})).writes({}).sets(MINE=KEY)
+    assert targets(world) == []

@@ -1,6 +1,7 @@
 from amalfa.config.jsonc import read_json
 from amalfa.config.keys import KeyFound, Surroundings
 from amalfa.config.layers import read_files, stack_layers
+from amalfa.config.loaded import show
 from tests.config.world import KEY, World
 
 
@@ -108,3 +109,60 @@ def test_nothing_loaded_shows_a_key(world: World) -> None:
     assert examined.loaded is not None
     assert KEY not in repr(examined)
     assert KEY not in str(examined.loaded.keys.secrets())
+
+
+def pool(*hosts: object, **more: object) -> dict[str, object]:
+    return {"sonar": {"providers": {"ollama": {"hosts": list(hosts), **more}}}}
+
+
+def test_a_host_of_its_own_is_sent_its_own_key_and_the_others_that_of_the_provider(world: World) -> None:
+    hosts = [
+        "gpu1",
+        {"url": "gpu2", "apiKey": "$GPU2", "headers": {"x-team": "two"}},
+        {"url": "gpu3", "basicAuth": {"username": "me", "password": "$PASS"}},
+        {"url": "gpu4", "headers": {"X-Rack": "$RACK"}},
+    ]
+    world.user_writes(pool(*hosts, apiKey="$SHARED", headers={"X-Team": "all"})).writes({})
+    world.sets(SHARED="shared", GPU2="second", PASS="p", RACK="r")
+    keys = world.load().keys
+    sent = {n: sorted(k.secret.reveal() for k in keys.sent_to("ollama", f"http://gpu{n}:11434")) for n in "1234"}
+    assert sent == {"1": ["all", "shared"], "2": ["second", "two"], "3": ["all", "p"], "4": ["all", "r", "shared"]}
+    assert {one.reveal() for one in keys.secrets()} == {"shared", "second", "two", "p", "r", "all"}
+
+
+def test_a_host_whose_own_key_is_not_set_is_not_sent_the_key_of_the_others(world: World) -> None:
+    world.user_writes(pool({"url": "gpu", "apiKey": "$NOT_SET"}, apiKey="$SHARED")).writes({}).sets(SHARED="shared")
+    assert world.load().keys.sent_to("ollama", "http://gpu:11434") == ()
+    assert world.warnings() == ["sonar.providers.ollama.hosts[0].apiKey names $NOT_SET, which is not set"]
+
+
+def test_keys_of_hosts_are_not_shown_either(world: World) -> None:
+    host = {
+        "url": "gpu",
+        "apiKey": KEY,
+        "basicAuth": {"username": "u", "password": KEY},
+        "headers": {"X-Key": KEY, "X-Title": "mine"},
+    }
+    world.user_writes(pool(host)).writes({})
+    examined = world.examine()
+    assert examined.loaded is not None
+    assert KEY not in repr(examined)
+    assert KEY not in repr([(one.key, one.value) for one in show(examined.loaded)])
+
+
+def test_a_key_of_a_host_that_others_can_read_is_a_problem(world: World) -> None:
+    world.writes(pool({"url": "localhost", "apiKey": KEY}))
+    [(_, message)] = world.problems()
+    assert message.startswith("sonar.providers.ollama.hosts[0].apiKey holds a key that other users can read")
+
+
+def test_plain_hosts_are_shown_as_they_are_written(world: World) -> None:
+    world.user_writes(pool("gpu1", {"url": "gpu2"})).writes({})
+    shown = {one.key: one.value for one in show(world.load())}
+    assert shown["sonar.providers.ollama.hosts"] == ["gpu1", "gpu2"]
+
+
+def test_a_rotated_key_of_a_host_is_another_configuration(world: World) -> None:
+    world.user_writes(pool({"url": "gpu", "apiKey": "$GPU"})).writes({}).dotenv("GPU=old\n")
+    old = world.load().fingerprint
+    assert world.dotenv("GPU=new\n").load().fingerprint != old

@@ -24,9 +24,6 @@ READ_BY_CONFIG = (
 )
 """What becomes endpoints and keys, which is the form in which the rest of sonar gets it."""
 
-NAMED_ONLY = ("sonar.routing.strategy",)
-"""Shown with every plan, though every value of it plans alike so far."""
-
 
 @cache
 def attributes() -> frozenset[tuple[str, str]]:
@@ -54,7 +51,7 @@ def test_the_list_names_only_settings_that_exist_and_says_what_will_read_them(en
     assert UNREAD[entry]
 
 
-@pytest.mark.parametrize("entry", [entry for entry in UNREAD if entry not in NAMED_ONLY])
+@pytest.mark.parametrize("entry", UNREAD)
 def test_a_setting_that_is_read_leaves_the_list(entry: str) -> None:
     *_, owner, name = (re.sub(r"(?<!^)([A-Z])", r"_\1", part).lower() for part in entry.split(".") if part != "*")
     readers = {(one, attribute) for one, attribute in attributes() if attribute == name}
@@ -63,10 +60,10 @@ def test_a_setting_that_is_read_leaves_the_list(entry: str) -> None:
 
 def test_whoever_sets_a_limit_that_is_not_kept_yet_is_told(tmp_path: Path) -> None:
     config = tmp_path / "amalfa.config.json"
-    config.write_text('{"sonar": {\n"budget": {"dailyUsd": 1},\n"tasks": {"chat": {"hint": "debugging"}}}}')
+    config.write_text('{"sonar": {\n"cache": {"maxAgeDays": 1},\n"providers": {"openrouter": {"rpm": 5}}}}')
     loaded = load(Project(tmp_path, config), environ={})
     told = {(warning.line, warning.message.partition(" ")[0]) for warning in loaded.warnings}
-    assert told == {(2, "sonar.budget.dailyUsd"), (3, "sonar.tasks.chat.hint")}
+    assert told == {(2, "sonar.cache.maxAgeDays"), (3, "sonar.providers.openrouter.rpm")}
 
 
 def test_a_configuration_without_such_settings_has_no_warning(tmp_path: Path) -> None:

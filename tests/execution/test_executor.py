@@ -1,12 +1,13 @@
 """Running a plan: what moves on, what is tried again, what ends the call, and what the ledger says of it."""
 
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 
 import anyio
 import anyio.lowlevel
 import pytest
 
-from amalfa.calls import Judged, Tier, Usage
+from amalfa.calls import Judged, Price, Tier, Usage
 from amalfa.errors import (
     BadReply,
     BrokenOff,
@@ -15,16 +16,29 @@ from amalfa.errors import (
     ModelMissing,
     NoProvider,
     OutOfTime,
+    OverBudget,
     RateLimited,
     Stalled,
     Truncated,
     Unauthorized,
     UpstreamBroken,
 )
-from amalfa.execution.executor import Executor, Means
+from amalfa.execution.executor import Executor
 from amalfa.execution.steps import Chosen, Phase
 from amalfa.providers.provider import Event, Request, TextDelta
-from tests.fakes import FakeClock, FakeLedger, FakePlanner, FakeProvider, FakeVerdicts, Listener, a_call, entry_for
+from amalfa.routing.plan import Cap
+from tests.fakes import (
+    FakeClock,
+    FakeLedger,
+    FakePlanner,
+    FakeProvider,
+    FakeVerdicts,
+    FakeWitness,
+    Listener,
+    a_call,
+    entry_for,
+    means_over,
+)
 
 
 class House:
@@ -35,16 +49,18 @@ class House:
         self.ledger = FakeLedger()
         self.verdicts = FakeVerdicts()
         self.listener = Listener()
-        planner = FakePlanner(tuple(entry_for(provider) for provider in providers), judged)
-        self.executor = Executor(
-            Means(
-                providers={provider.name: provider for provider in providers},
-                planner=planner,
-                ledger=self.ledger,
-                verdicts=self.verdicts,
-                clock=self.clock,
-                generation=7,
-            )
+        self.planner = FakePlanner(tuple(entry_for(provider) for provider in providers), judged)
+        self.means = means_over(
+            providers, self.planner, ledger=self.ledger, verdicts=self.verdicts, clock=self.clock, generation=7
+        )
+        self.executor = Executor(self.means)
+
+    def charge(self, price: Price, cap: Cap | None = None) -> None:
+        """Let every cloud model of the plan cost this."""
+        self.planner.cap = cap
+        self.planner.entries = tuple(
+            replace(entry, price=price, ceiling=price) if entry.tier is Tier.CLOUD else entry
+            for entry in self.planner.entries
         )
 
 
@@ -71,7 +87,6 @@ async def test_the_first_model_that_answers_serves_the_call() -> None:
         ConnectFailed("refused"),
         Unauthorized("the key was refused"),
         ModelMissing("no such model"),
-        UpstreamBroken("500"),
         Stalled("nothing came"),
         Truncated("cut off"),
         RateLimited("slow down", retry_after_s=3600),
@@ -100,7 +115,7 @@ async def test_after_the_first_word_nothing_is_spliced() -> None:
 
 
 async def test_a_whole_answer_caller_gets_the_next_model_even_after_words() -> None:
-    house = House(cloud(["Half", UpstreamBroken("reset", is_maybe_paid=True)]), local(['{"a": 1}']))
+    house = House(cloud(["Half", Truncated("cut", is_maybe_paid=True)]), local(['{"a": 1}']))
     answer = await house.executor.ask(a_call(), house.listener, read=lambda text: text)
     assert answer.value == '{"a": 1}'
     assert house.listener.text == ""
@@ -256,9 +271,11 @@ async def test_the_listener_hears_which_model_is_asked() -> None:
 
 
 async def test_the_cost_of_an_answer_holds_all_its_attempts() -> None:
-    house = House(cloud([UpstreamBroken("no")], cost_usd=0.5), FakeProvider("lan", scripts=[["Yes."]], cost_usd=0.25))
+    refusing = cloud([Truncated("at the cap", is_maybe_paid=True)], cost_usd=0.5)
+    refusing.usage_of_errors = Usage(10, 500, 0.5)
+    house = House(refusing, FakeProvider("lan", scripts=[["Yes."]], cost_usd=0.25))
     answer = await house.executor.tell(a_call(), house.listener)
-    assert answer.usage == Usage(10, 3, 0.25, 0)
+    assert answer.usage == Usage(10, 3, 0.75, 0)
 
 
 async def test_a_model_asked_for_by_name_is_never_passed_over_in_silence() -> None:
@@ -266,3 +283,116 @@ async def test_a_model_asked_for_by_name_is_never_passed_over_in_silence() -> No
     house = House(local(["Yes."]), judged=(refused,))
     answer = await house.executor.tell(a_call(), house.listener)
     assert "openrouter:x/y was not asked: sonar.cloud.enabled is false" in answer.route.reason
+
+
+async def test_a_broken_provider_is_tried_once_more_and_then_left() -> None:
+    failing, second = cloud([UpstreamBroken("500")], [UpstreamBroken("502")]), local(["Here."])
+    house = House(failing, second)
+    answer = await house.executor.tell(a_call(), house.listener)
+    assert [attempt.outcome for attempt in answer.route.attempts] == ["upstream_broken", "upstream_broken", "ok"]
+    assert len(house.ledger.closed) == 3
+
+
+async def test_retries_stop_when_too_many_of_the_calls_are_retries() -> None:
+    failing = cloud(*([[UpstreamBroken("500")]] * 20))
+    house = House(failing)
+    for _ in range(6):
+        with pytest.raises(NoProvider):
+            await house.executor.tell(a_call(), house.listener)
+    assert len(failing.asked) < 12, "each of six calls would have made two attempts"
+
+
+async def test_a_route_that_keeps_failing_is_left_alone() -> None:
+    failing = cloud(*([[Stalled("nothing came")]] * 5), ["too early"])
+    house = House(failing, local(*[["Here."]] * 6))
+    for _ in range(5):
+        await house.executor.tell(a_call(), house.listener)
+    answer = await house.executor.tell(a_call(), house.listener)
+    assert len(failing.asked) == 5
+    assert answer.route.model == "ollama:m"
+
+
+async def test_an_attempt_that_may_pass_the_call_limit_is_not_made() -> None:
+    dear, cheap = cloud(["dear"]), local(["cheap"])
+    house = House(dear, cheap)
+    house.charge(Price(10.0, 10.0), cap=Cap(0.0001, "sonar.budget.perRequestUsd"))
+    answer = await house.executor.tell(a_call(), house.listener)
+    assert answer.text == "cheap"
+    assert dear.asked == []
+
+
+async def test_what_failed_attempts_cost_counts_against_the_call_limit() -> None:
+    first = cloud([Truncated("at the cap", is_maybe_paid=True)])
+    first.usage_of_errors = Usage(10, 500, 0.009)
+    second = FakeProvider("openai", Tier.CLOUD, False, "openai", [["second"]])
+    house = House(first, second, local(["local"]))
+    house.charge(Price(10.0, 10.0), cap=Cap(0.01, "the call's own limit"))
+    answer = await house.executor.tell(a_call(), house.listener)
+    assert answer.text == "local"
+    assert second.asked == []
+
+
+async def test_a_limit_that_leaves_nobody_ends_in_over_budget() -> None:
+    house = House(cloud(["dear"]))
+    house.charge(Price(10.0, 10.0), cap=Cap(0.0, "the call's own limit"))
+    with pytest.raises(OverBudget, match=r"the call's own limit leaves \$0\.0000"):
+        await house.executor.tell(a_call(), house.listener)
+
+
+async def test_the_ledger_is_asked_to_set_the_worst_case_aside() -> None:
+    house = House(cloud(["dear"]))
+    house.charge(Price(10.0, 10.0))
+    await house.executor.tell(a_call(), house.listener)
+    reserved = house.ledger.opened[0].reserved_usd
+    assert reserved is not None
+    assert reserved > 100 * 10 / 1_000_000, "the reply alone may have a hundred tokens"
+
+
+async def test_tokens_are_priced_when_a_provider_tells_no_cost() -> None:
+    house = House(cloud(["text"], cost_usd=None))
+    house.charge(Price(100.0, 200.0))
+    answer = await house.executor.tell(a_call(), house.listener)
+    assert answer.usage.cost_usd == pytest.approx((10 * 100 + 3 * 200) / 1_000_000)
+    assert house.ledger.closed[1].cost_source == "computed"
+
+
+async def test_what_leaves_the_machine_is_blanked_and_counted() -> None:
+    away = cloud(["Yes."])
+    house = House(away)
+    answer = await house.executor.tell(a_call("my mail is ada@example.org"), house.listener)
+    assert "ada@example.org" not in away.asked[0].prompt.messages[-1].content
+    assert answer.route.left_machine is not None
+    assert answer.route.left_machine.redactions == 1
+
+
+async def test_what_stays_on_the_machine_is_not_touched() -> None:
+    here = local(["Yes."])
+    house = House(here)
+    await house.executor.tell(a_call("my mail is ada@example.org"), house.listener)
+    assert "ada@example.org" in here.asked[0].prompt.messages[-1].content
+
+
+async def test_the_witness_hears_of_good_and_bad_ends() -> None:
+    house = House(local(["Yes."], [Unauthorized("no")]))
+    await house.executor.tell(a_call(), house.listener)
+    with pytest.raises(NoProvider):
+        await house.executor.tell(a_call(), house.listener)
+    witness = house.means.witness
+    assert isinstance(witness, FakeWitness)
+    assert [type(error).__name__ for _, error in witness.ends] == ["NoneType", "NoProvider"]
+
+
+async def test_the_providers_name_for_a_call_is_written_down_before_its_end() -> None:
+    provider = local(["Yes."])
+    provider.accepts_as = "gen-77"
+    house = House(provider)
+    await house.executor.tell(a_call(), house.listener)
+    assert house.ledger.upstream_ids == {1: "gen-77"}
+
+
+async def test_a_chain_may_set_the_temperature_of_each_model() -> None:
+    provider = local(["Yes."])
+    house = House(provider)
+    house.planner.entries = (replace(house.planner.entries[0], temperature=0.7),)
+    await house.executor.tell(a_call(), house.listener)
+    assert provider.asked[0].prompt.temperature == 0.7

@@ -14,6 +14,8 @@ from amalfa.providers.provider import Event, Finished, Provider, Request, TextDe
 QWEN = "qwen2.5:1.5b"
 QWEN_72B = "qwen/qwen-2.5-72b-instruct"
 KEY = "sk-or-v1-simulated"
+ANTHROPIC_KEY = "sk-ant-api03-simulated"
+OPUS = "claude-3-opus-20240229"
 
 QUICK = Patience(
     connect_s=0.15,
@@ -48,6 +50,20 @@ def openrouter_at(url: str, *, key: str | None = KEY, off_reason: str = "") -> E
         key=Secret(key) if key else None,
         key_origin="/home/ada/notes/.env:3 OPENROUTER_API_KEY",
         key_hint="put OPENROUTER_API_KEY=… into .env",
+        needs_key=True,
+        off_reason=off_reason,
+    )
+
+
+def anthropic_at(url: str, *, key: str | None = ANTHROPIC_KEY, off_reason: str = "") -> Endpoint:
+    return Endpoint(
+        "anthropic",
+        "anthropic",
+        Tier.CLOUD,
+        (Address(f"{url}/v1"),),
+        key=Secret(key) if key else None,
+        key_origin="/home/ada/notes/.env:4 ANTHROPIC_API_KEY",
+        key_hint="put ANTHROPIC_API_KEY=… into .env",
         needs_key=True,
         off_reason=off_reason,
     )

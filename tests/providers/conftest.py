@@ -7,9 +7,11 @@ import pytest
 from anyio.abc import TaskGroup
 
 from amalfa.clock import SystemClock
+from amalfa.providers.anthropic import AnthropicProvider
 from amalfa.providers.ollama import OllamaProvider
 from amalfa.providers.openrouter import OpenRouterProvider
-from tests.providers.asking import QUICK, ollama_at, openrouter_at
+from tests.providers.asking import QUICK, anthropic_at, ollama_at, openrouter_at
+from tests.upstreams.anthropic import AnthropicSimulator
 from tests.upstreams.ollama import OllamaSimulator
 from tests.upstreams.openrouter import OpenRouterSimulator
 
@@ -31,6 +33,19 @@ async def ollama_sim() -> AsyncIterator[OllamaSimulator]:
 async def openrouter_sim() -> AsyncIterator[OpenRouterSimulator]:
     async with OpenRouterSimulator() as sim:
         yield sim
+
+
+@pytest.fixture
+async def anthropic_sim() -> AsyncIterator[AnthropicSimulator]:
+    async with AnthropicSimulator() as sim:
+        yield sim
+
+
+@pytest.fixture
+async def anthropic(anthropic_sim: AnthropicSimulator) -> AsyncIterator[AnthropicProvider]:
+    provider = AnthropicProvider(anthropic_at(anthropic_sim.url), clock=SystemClock(), patience=QUICK)
+    yield provider
+    await provider.aclose()
 
 
 @pytest.fixture

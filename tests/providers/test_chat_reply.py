@@ -9,8 +9,8 @@ import pytest
 from amalfa import errors
 from amalfa.errors import CallError
 from amalfa.providers.asked import Asked
-from amalfa.providers.chat_reply import ChatReply, FormatRefused
-from amalfa.providers.openrouter import OpenRouterProvider
+from amalfa.providers.chat_reply import ChatReply
+from amalfa.providers.manners import FormatRefused, Remedy
 from amalfa.providers.provider import Finished
 from amalfa.providers.refusals import Refusal, failure_by_status
 from tests.providers.asking import openrouter_at
@@ -27,8 +27,8 @@ class Judge:
     def failure(self, refusal: Refusal, asked: Asked, now: datetime) -> CallError:
         return failure_by_status(refusal, asked, now)
 
-    def is_about_format(self, refusal: Refusal) -> bool:
-        return "format" in refusal.message
+    def remedy(self, refusal: Refusal) -> Remedy | None:
+        return "looser" if "format" in refusal.message else None
 
 
 def reply(*, max_tokens: int = 100) -> ChatReply:
@@ -203,5 +203,9 @@ def test_a_reply_that_runs_on_is_stopped() -> None:
         deque(map(chat.take, [chunk("\n")] * 100))
 
 
-def test_the_provider_is_named_after_what_it_speaks() -> None:
-    assert OpenRouterProvider.type == "openrouter"
+@pytest.mark.parametrize("told", ["gen 1", "gen-\n1", "x" * 201, "gén-1"])
+def test_an_id_that_can_be_none_is_not_taken_for_one(told: str) -> None:
+    chat = ChatReply(ASKED, Judge(), headers={"x-generation-id": told}, now=NOW, max_tokens=100)
+    assert chat.generation_id == ""
+    chat.take(chunk("Hello"))
+    assert chat.generation_id == "gen-2"

@@ -1,4 +1,4 @@
-"""The faults of upstreams, each on a real socket, against both providers: what must come out of every one."""
+"""The faults of upstreams, each on a real socket, against every provider: what must come out of every one."""
 
 import time
 from contextlib import aclosing
@@ -11,11 +11,13 @@ import pytest
 from amalfa import errors
 from amalfa.clock import SystemClock
 from amalfa.errors import CallError
+from amalfa.providers.anthropic import AnthropicProvider
 from amalfa.providers.ollama import OllamaProvider
 from amalfa.providers.openrouter import OpenRouterProvider
 from amalfa.providers.provider import Provider, TextDelta
 from tests.providers.asking import (
     KEY,
+    OPUS,
     QUICK,
     QWEN,
     QWEN_72B,
@@ -26,6 +28,7 @@ from tests.providers.asking import (
     request,
     text_of,
 )
+from tests.upstreams.anthropic import AnthropicSimulator
 from tests.upstreams.ollama import OllamaSimulator
 from tests.upstreams.openrouter import OpenRouterSimulator
 from tests.upstreams.simulator import Simulator
@@ -34,7 +37,7 @@ WORDS = {"chunks": ["Amalfa ", "answers ", "questions."], "token_ms": 5}
 
 
 class Upstream:
-    """One of the two pairs of simulator and provider, warm, with the model the tests ask for."""
+    """One of the pairs of simulator and provider, warm, with the model the tests ask for."""
 
     def __init__(self, sim: Simulator, provider: Provider, model: str) -> None:
         self.sim = sim
@@ -49,16 +52,20 @@ class Upstream:
         return await failure_of(self.provider, request(self.model))
 
 
-@pytest.fixture(params=["ollama", "openrouter"])
+@pytest.fixture(params=["ollama", "openrouter", "anthropic"])
 async def upstream(
     request: pytest.FixtureRequest,
     ollama_sim: OllamaSimulator,
     ollama: OllamaProvider,
     openrouter_sim: OpenRouterSimulator,
     openrouter: OpenRouterProvider,
+    anthropic_sim: AnthropicSimulator,
+    anthropic: AnthropicProvider,
 ) -> Upstream:
     if request.param == "openrouter":
         return Upstream(openrouter_sim, openrouter, QWEN_72B)
+    if request.param == "anthropic":
+        return Upstream(anthropic_sim, anthropic, OPUS)
     await warm_up(ollama)
     return Upstream(ollama_sim, ollama, QWEN)
 
@@ -82,13 +89,13 @@ async def test_a4_a_server_that_says_nothing_runs_into_the_first_byte_limit(upst
     error, _ = await upstream.failure(fault="hang")
     assert isinstance(error, errors.Stalled)
     assert time.perf_counter() - began < 1.0
-    assert error.is_maybe_paid is (upstream.model == QWEN_72B)
+    assert error.is_maybe_paid is (upstream.model != QWEN)
 
 
 async def test_a5_a_reset_after_the_request_is_a_broken_upstream_that_may_bill(upstream: Upstream) -> None:
     error, _ = await upstream.failure(fault="reset")
     assert isinstance(error, errors.UpstreamBroken)
-    assert error.is_maybe_paid is (upstream.model == QWEN_72B)
+    assert error.is_maybe_paid is (upstream.model != QWEN)
     assert len([r for r in upstream.sim.requests if r.method == "POST" and r.json.get("messages")]) <= 2
 
 
@@ -185,14 +192,12 @@ async def test_a10_openrouters_context_error_has_counts_too(openrouter: Provider
 async def test_a11_a_missing_ollama_model_comes_with_its_pull_command(ollama: Provider) -> None:
     error, _ = await failure_of(ollama, request("nope:7b"))
     assert isinstance(error, errors.ModelMissing)
-    assert error.hint == "ollama pull nope:7b"
+    assert error.hint == "ollama pull nope:7b, or amalfa models pull nope:7b"
 
 
 async def test_a12_a_full_queue_is_an_overload(upstream: Upstream) -> None:
-    if upstream.model == QWEN_72B:
-        error, _ = await upstream.failure(error="overloaded_503")
-    else:
-        error, _ = await upstream.failure(error="queue_full")
+    said = {QWEN: "queue_full", QWEN_72B: "overloaded_503", OPUS: "overloaded"}
+    error, _ = await upstream.failure(error=said[upstream.model])
     assert isinstance(error, errors.Overloaded)
 
 
@@ -257,7 +262,7 @@ async def test_b2_b3_b12_a_cut_after_tokens_is_no_answer(upstream: Upstream, fau
     error, text = await upstream.failure(fault=fault)
     assert isinstance(error, errors.Truncated)
     assert text == "Amalfa answers "
-    assert error.is_maybe_paid is (upstream.model == QWEN_72B)
+    assert error.is_maybe_paid is (upstream.model != QWEN)
 
 
 @pytest.mark.parametrize("fault", ["no_done", "end_after:2", "end_after:3"])
@@ -326,7 +331,7 @@ async def test_b8_bytes_that_are_no_utf8_are_a_broken_upstream(upstream: Upstrea
 
 
 async def test_b9_a_line_without_end_is_cut_at_a_mebibyte(upstream: Upstream) -> None:
-    headers = {"Content-Type": "text/event-stream"} if upstream.model == QWEN_72B else {}
+    headers = {"Content-Type": "text/event-stream"} if upstream.model != QWEN else {}
     error, _ = await upstream.failure(fault="long_line:50", headers=headers)
     assert isinstance(error, errors.UpstreamBroken)
     assert upstream.sim.requests[-1].bytes_sent < 8 << 20

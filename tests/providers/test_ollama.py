@@ -1,7 +1,7 @@
 """Ollama over real sockets: cold models, shared loads, pools, forwarded models, what it has."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing, asynccontextmanager
+import re
+from contextlib import aclosing
 from dataclasses import replace
 
 import anyio
@@ -10,15 +10,12 @@ from anyio.abc import TaskGroup
 
 from amalfa import errors
 from amalfa.calls import PrivacyClass, Tier
-from amalfa.clock import SystemClock
 from amalfa.config.secret import Secret
-from amalfa.providers.endpoint import Address, Endpoint
 from amalfa.providers.ollama import OllamaProvider
 from amalfa.providers.patience import Patience
-from amalfa.providers.provider import Waiting
+from amalfa.providers.provider import Event, Waiting
 from tests.providers.asking import (
     CITY,
-    QUICK,
     QWEN,
     end_of,
     failure_of,
@@ -28,24 +25,11 @@ from tests.providers.asking import (
     request,
     text_of,
 )
+from tests.providers.pools import provider_at, until
 from tests.upstreams.ollama import OllamaSimulator
 from tests.upstreams.ollama_models import OllamaModel
 
 SLOW_LOAD_S = 0.4
-
-
-@asynccontextmanager
-async def provider_at(
-    tasks: TaskGroup, *endpoints: Endpoint | OllamaSimulator, patience: Patience = QUICK
-) -> AsyncIterator[OllamaProvider]:
-    urls = [sim.url for sim in endpoints if isinstance(sim, OllamaSimulator)]
-    given = [endpoint for endpoint in endpoints if isinstance(endpoint, Endpoint)]
-    endpoint = given[0] if given else ollama_at(*urls)
-    provider = OllamaProvider(endpoint, tasks=tasks, clock=SystemClock(), patience=patience)
-    try:
-        yield provider
-    finally:
-        await provider.aclose()
 
 
 async def test_a_reply_arrives_piece_by_piece_and_ends_with_its_counts(ollama: OllamaProvider) -> None:
@@ -63,7 +47,7 @@ async def test_a_cold_model_is_waited_for_and_said_to_be_loading(
     # Longer than the first byte of a warm model may take.
     ollama_sim.load_s = SLOW_LOAD_S
     events = await hear(ollama, request(QWEN))
-    assert events[0] == Waiting(f"loading {QWEN}")
+    assert events[0] == Waiting(f"loading {QWEN}", is_loading=True)
     assert text_of(events)
     assert ollama_sim.counters.loads == 1
 
@@ -240,17 +224,6 @@ async def test_a_key_or_a_password_goes_along(ollama_sim: OllamaSimulator, tasks
         assert ollama_sim.requests[-1].headers["authorization"] == header
 
 
-async def test_local_only_text_stays_with_verified_hosts(tasks: TaskGroup) -> None:
-    async with OllamaSimulator() as far, OllamaSimulator() as near:
-        endpoint = replace(ollama_at(), addresses=(Address(far.url), Address(near.url, is_verified_local=True)))
-        async with provider_at(tasks, endpoint) as provider:
-            asked = request(QWEN, privacy=PrivacyClass.LOCAL_ONLY)
-            for _ in range(3):
-                await hear(provider, asked)
-            assert far.requests_to("/api/chat") == []
-            assert len(near.requests_to("/api/chat")) == 3
-
-
 async def test_local_only_text_is_not_sent_to_an_unverified_host_nor_a_model_loaded_for_it(
     ollama_sim: OllamaSimulator, tasks: TaskGroup
 ) -> None:
@@ -309,45 +282,47 @@ async def test_a_gpu_server_of_ones_own_is_a_cloud_that_can_be_off(
     assert ollama_sim.connections == 0
 
 
-async def test_a_pool_asks_the_host_that_has_the_model(tasks: TaskGroup) -> None:
-    wrong, right = OllamaSimulator(["other:7b"]), OllamaSimulator([QWEN])
-    async with wrong, right, provider_at(tasks, wrong, right) as provider:
-        assert text_of(await hear(provider, request(QWEN)))
-        assert wrong.requests_to("/api/chat") == []
+async def test_a_missing_model_is_pulled_when_that_is_wanted_once_for_all_who_wait(
+    ollama_sim: OllamaSimulator, tasks: TaskGroup
+) -> None:
+    ollama_sim.registry.pull_s = 0.2
+    replies: list[list[Event]] = []
+
+    async with provider_at(tasks, replace(ollama_at(ollama_sim.url), auto_pull=True)) as provider:
+
+        async def ask() -> None:
+            replies.append(await hear(provider, request("tiny:1b")))
+
+        async with anyio.create_task_group() as group:
+            for _ in range(3):
+                group.start_soon(ask)
+    assert ollama_sim.counters.pulls == ["tiny:1b"]
+    assert len(ollama_sim.requests_to("/api/pull")) == 1
+    for events in replies:
+        assert text_of(events)
+        assert any(re.fullmatch(r"pulling tiny:1b \d+ %", phase) for phase in phases_of(events))
 
 
-async def test_a_pool_goes_on_with_the_next_host_when_one_has_died(tasks: TaskGroup) -> None:
-    async with OllamaSimulator() as first, OllamaSimulator() as second, provider_at(tasks, first, second) as provider:
-        await provider.look()
-        await first.stop()
-        assert text_of(await hear(provider, request(QWEN)))
-        assert len(second.requests_to("/api/chat")) == 1
+async def test_a_caller_out_of_time_leaves_the_download_to_go_on(ollama_sim: OllamaSimulator, tasks: TaskGroup) -> None:
+    ollama_sim.registry.pull_s = 1.0
+    async with provider_at(tasks, replace(ollama_at(ollama_sim.url), auto_pull=True)) as provider:
+        error, _ = await failure_of(provider, request("tiny:1b", within_s=0.6))
+        assert isinstance(error, errors.Stalled)
+        assert "the download goes on" in error.message
+        await until(lambda: ollama_sim.counters.pulls == ["tiny:1b"])
 
 
-async def test_a_host_found_dead_is_left_alone_until_somebody_looks_again(tasks: TaskGroup) -> None:
-    async with OllamaSimulator() as first, OllamaSimulator() as second, provider_at(tasks, first, second) as provider:
-        await provider.look()
-        await first.stop()
-        await hear(provider, request(QWEN))
-        await first.start()
-        await hear(provider, request(QWEN))
-        second.uninstall(QWEN)
-        error, _ = await failure_of(provider, request(QWEN))
-        assert isinstance(error, errors.ModelMissing)
-        await provider.look()
-        assert text_of(await hear(provider, request(QWEN)))
-        assert len(first.requests_to("/api/chat")) == 1
-
-
-async def test_a_pool_spreads_calls_over_its_hosts(tasks: TaskGroup) -> None:
-    async with OllamaSimulator(token_ms=30) as first, OllamaSimulator(token_ms=30) as second:
-        async with provider_at(tasks, first, second, patience=replace(QUICK, first_byte_s=2.0)) as provider:
-            await provider.look()
-            async with anyio.create_task_group() as group:
-                for _ in range(4):
-                    group.start_soon(hear, provider, request(QWEN))
-                    await anyio.sleep(0.01)
-        assert len(first.requests_to("/api/chat")) == len(second.requests_to("/api/chat")) == 2
+@pytest.mark.parametrize("model", ["tiny:1b", "gpt-oss:120b-cloud"])
+async def test_nothing_is_pulled_unasked_nor_what_runs_in_a_cloud(
+    model: str, ollama_sim: OllamaSimulator, tasks: TaskGroup
+) -> None:
+    is_wanted = model.endswith("-cloud")
+    ollama_sim.script("/api/chat", then={"status": 404, "body": {"error": "model not found"}})
+    async with provider_at(tasks, replace(ollama_at(ollama_sim.url), auto_pull=is_wanted)) as provider:
+        assert not provider.can_pull(model)
+        error, _ = await failure_of(provider, request(model))
+    assert isinstance(error, errors.ModelMissing)
+    assert ollama_sim.requests_to("/api/pull") == []
 
 
 async def test_an_attempt_ends_at_the_limit_of_its_provider(ollama_sim: OllamaSimulator, tasks: TaskGroup) -> None:
@@ -358,9 +333,3 @@ async def test_an_attempt_ends_at_the_limit_of_its_provider(ollama_sim: OllamaSi
         with anyio.fail_after(1.0):
             error, _ = await failure_of(provider, request(QWEN))
     assert isinstance(error, errors.Stalled)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    with anyio.fail_after(2.0):
-        while not condition():  # noqa: ASYNC110  # the other end of the socket has no event to wait for
-            await anyio.sleep(0.01)

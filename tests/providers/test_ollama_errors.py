@@ -112,8 +112,10 @@ def test_a_printed_go_map_in_the_stream_is_unwrapped() -> None:
 
 
 def test_a_missing_model_says_what_to_run_safely_quoted() -> None:
-    assert said(404, "model not found", "qwen2.5:1.5b").hint == "ollama pull qwen2.5:1.5b"
-    assert said(404, "model not found", "a; rm -rf /").hint == "ollama pull 'a; rm -rf /'"
+    assert said(404, "model not found", "qwen2.5:1.5b").hint == (
+        "ollama pull qwen2.5:1.5b, or amalfa models pull qwen2.5:1.5b"
+    )
+    assert said(404, "model not found", "a; rm -rf /").hint.startswith("ollama pull 'a; rm -rf /'")
 
 
 def test_a_404_that_is_no_json_is_another_server() -> None:

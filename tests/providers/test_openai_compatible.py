@@ -13,6 +13,7 @@ from amalfa.clock import SystemClock
 from amalfa.config.secret import Secret
 from amalfa.providers.endpoint import Address, Endpoint
 from amalfa.providers.openai_compatible import OpenAiCompatibleProvider
+from amalfa.providers.provider import Accepted
 from tests.providers.asking import CITY, KEY, QUICK, QWEN_72B, end_of, failure_of, hear, phases_of, request, text_of
 from tests.upstreams.openrouter import OpenRouterSimulator
 
@@ -86,15 +87,33 @@ async def test_a_server_that_knows_no_formats_is_asked_in_words(httpx_mock: HTTP
     await provider.aclose()
 
 
-async def test_the_api_that_ignores_formats_is_asked_in_words_at_once(httpx_mock: HTTPXMock) -> None:
+async def test_a_model_with_a_temperature_of_its_own_is_asked_without_one(httpx_mock: HTTPXMock) -> None:
+    said = "Unsupported value: 'temperature' does not support 0.3 with this model. Only the default (1) is supported."
+    httpx_mock.add_response(status_code=400, json={"error": {"message": said, "code": "unsupported_value"}})
     httpx_mock.add_response(text=ANSWER, headers=SSE)
-    provider = provider_at("https://api.anthropic.com/v1", type="anthropic")
-    assert provider.type == "anthropic"
-    events = await hear(provider, request("claude-3-opus-20240229", schema=CITY))
-    body = sent_body(httpx_mock)
-    assert phases_of(events) == []
-    assert "response_format" not in body
-    assert "JSON Schema" in json.dumps(body["messages"])
+    provider = provider_at("https://api.openai.com/v1")
+    assert text_of(await hear(provider, request("gpt-next"))) == "{}"
+    assert "temperature" in sent_body(httpx_mock, 0)
+    assert "temperature" not in sent_body(httpx_mock)
+    await provider.aclose()
+
+
+async def test_an_unknown_model_comes_with_the_nearest_names(httpx_mock: HTTPXMock) -> None:
+    said = {"error": {"message": "The model `gpt-4o-mni` does not exist", "code": "model_not_found"}}
+    httpx_mock.add_response(status_code=404, json=said, is_reusable=True, method="POST")
+    httpx_mock.add_response(json={"data": [{"id": "gpt-4o-mini"}, {"id": 7}, {"id": "gpt-4o-m\u0007i"}]}, method="GET")
+    provider = provider_at("https://lab.example/v1")
+    for _ in range(2):
+        error, _ = await failure_of(provider, request("gpt-4o-mni"))
+        assert isinstance(error, errors.ModelMissing)
+        assert error.hint.endswith("nearest: lab:gpt-4o-mini")
+    await provider.aclose()
+
+
+async def test_without_a_header_the_first_event_names_the_reply(httpx_mock: HTTPXMock) -> None:
+    httpx_mock.add_response(text=ANSWER, headers=SSE)
+    provider = provider_at("https://lab.example/v1")
+    assert (await hear(provider, request("gpt-4o-mini")))[0] == Accepted("chatcmpl-1")
     await provider.aclose()
 
 

@@ -1,14 +1,18 @@
 """OpenRouter over real sockets: what is sent, what it costs, formats and privacy, nearest names."""
 
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
+from pytest_httpx import HTTPXMock
 
 from amalfa import errors
-from amalfa.calls import PrivacyClass
+from amalfa.calls import Price, PrivacyClass, Steering
 from amalfa.clock import SystemClock
+from amalfa.config.openrouter_settings import OpenRouterRouting
 from amalfa.config.secret import Secret
 from amalfa.providers.openrouter import OpenRouterProvider
+from amalfa.providers.provider import Accepted, TextDelta
 from tests.providers.asking import (
     CITY,
     KEY,
@@ -22,6 +26,7 @@ from tests.providers.asking import (
     request,
     text_of,
 )
+from tests.upstreams.hand_clock import HandClock
 from tests.upstreams.openrouter import OpenRouterSimulator
 
 CHAT = "/api/v1/chat/completions"
@@ -75,19 +80,38 @@ async def test_a_strict_schema_is_insisted_on(
     assert sent["provider"] == {"require_parameters": True}
 
 
-@pytest.mark.parametrize("error", ["no_parameters", "guardrail_old"])
+@pytest.mark.parametrize(
+    "refusals", [pytest.param(["no_parameters"] * 2, id="parameters"), pytest.param(["guardrail_old"], id="guardrail")]
+)
 async def test_a_format_nobody_serves_is_loosened_once_said_and_remembered(
-    error: str, openrouter_sim: OpenRouterSimulator, openrouter: OpenRouterProvider
+    refusals: list[str], openrouter_sim: OpenRouterSimulator, openrouter: OpenRouterProvider
 ) -> None:
-    openrouter_sim.script(QWEN_72B, {"error": error}, {"json": {"city": "Amalfi", "people": 5000}})
+    steps = [{"error": error} for error in refusals]
+    openrouter_sim.script(QWEN_72B, *steps, {"json": {"city": "Amalfi", "people": 5000}})
     events = await hear(openrouter, request(QWEN_72B, schema=CITY))
-    assert phases_of(events) == [f"{QWEN_72B} is not served with this format, asking for any JSON object"]
+    assert phases_of(events)[-1] == f"{QWEN_72B} is not served with this format, asking for any JSON object"
     await hear(openrouter, request(QWEN_72B, schema=CITY))
     formats = [r.json["response_format"]["type"] for r in openrouter_sim.requests_to(CHAT)]
-    assert formats == ["json_schema", "json_object", "json_object"]
-    loosened = openrouter_sim.requests_to(CHAT)[1].json
+    assert formats == ["json_schema"] * len(refusals) + ["json_object", "json_object"]
+    loosened = openrouter_sim.requests_to(CHAT)[-2].json
+    assert loosened["temperature"] == 0.3
     assert "provider" not in loosened
     assert "JSON" in loosened["messages"][0]["content"]
+
+
+async def test_a_parameter_nobody_serves_is_left_out_before_the_format_is_given_up(
+    openrouter_sim: OpenRouterSimulator, openrouter: OpenRouterProvider
+) -> None:
+    plain = "mistralai/mistral-7b-instruct"
+    endpoint = replace(openrouter_sim.models[6].endpoints[0], parameters=("max_tokens", "structured_outputs"))
+    assert openrouter_sim.models[6].id == plain
+    openrouter_sim.models[6] = replace(openrouter_sim.models[6], endpoints=(endpoint,))
+    events = await hear(openrouter, request(plain, schema=CITY))
+    assert phases_of(events) == [f"{plain} is not served with this temperature, asking without one"]
+    await hear(openrouter, request(plain, schema=CITY))
+    sent = [r.json for r in openrouter_sim.requests_to(CHAT)]
+    assert ["temperature" in body for body in sent] == [True, False, False]
+    assert {body["response_format"]["type"] for body in sent} == {"json_schema"}
 
 
 async def test_a_model_without_formats_is_served_in_the_end(
@@ -114,6 +138,7 @@ async def test_zero_retention_is_demanded_with_every_format(
     await hear(openrouter, request(QWEN_72B, schema=CITY, privacy=PrivacyClass.CLOUD_ZDR))
     demands = [r.json["provider"] for r in openrouter_sim.requests_to(CHAT)]
     assert [(demand["zdr"], demand["data_collection"]) for demand in demands] == [(True, "deny")] * 2
+    assert openrouter_sim.counters.served == [QWEN_72B]
 
 
 async def test_local_only_text_never_leaves(
@@ -235,3 +260,119 @@ async def test_hanging_up_is_what_stops_the_bill(
     assert all(r.json["stream"] is True for r in openrouter_sim.requests_to(CHAT))
     await hear(openrouter, request(QWEN_72B, schema=CITY))
     assert [r.json["stream"] for r in openrouter_sim.requests_to(CHAT)] == [True]
+
+
+async def test_the_name_of_the_reply_is_told_before_its_first_word(openrouter: OpenRouterProvider) -> None:
+    events = await hear(openrouter, request(QWEN_72B))
+    assert events[0] == Accepted(end_of(events).generation_id or "")
+    assert isinstance(events[1], TextDelta)
+    assert [type(event) for event in events].count(Accepted) == 1
+
+
+async def test_auto_keeps_the_prefix_without_which_it_is_refused(
+    openrouter_sim: OpenRouterSimulator, openrouter: OpenRouterProvider
+) -> None:
+    for name in ("auto", "openrouter/auto"):
+        assert text_of(await hear(openrouter, request(name)))
+    assert [r.json["model"] for r in openrouter_sim.requests_to(CHAT)] == ["openrouter/auto"] * 2
+
+
+@pytest.mark.parametrize("variant", [f"{QWEN_72B}:nitro", f"{QWEN_72B}:floor", f"{QWEN_72B}:free"])
+async def test_variants_go_along_as_they_are_written(
+    variant: str, openrouter_sim: OpenRouterSimulator, openrouter: OpenRouterProvider
+) -> None:
+    await hear(openrouter, request(variant))
+    assert openrouter_sim.requests_to(CHAT)[0].json["model"] == variant
+
+
+async def test_what_a_call_demands_of_the_router_goes_along(
+    openrouter_sim: OpenRouterSimulator, openrouter: OpenRouterProvider
+) -> None:
+    steering = Steering("throughput", Price(0.5, 1.5), allow_fallbacks=False)
+    await hear(openrouter, replace(request(QWEN_72B), steering=steering))
+    wishes = {"sort": "throughput", "max_price": {"prompt": 0.5, "completion": 1.5}, "allow_fallbacks": False}
+    assert openrouter_sim.requests_to(CHAT)[0].json["provider"] == wishes
+
+
+async def test_a_price_ceiling_that_nobody_meets_is_a_refusal(openrouter: OpenRouterProvider) -> None:
+    steering = Steering(max_price=Price(0.01, 0.01))
+    error, _ = await failure_of(openrouter, replace(request(QWEN_72B), steering=steering))
+    assert isinstance(error, errors.ModelRefused)
+
+
+async def test_what_the_user_wrote_about_the_router_goes_along_and_another_model_may_answer(
+    openrouter_sim: OpenRouterSimulator,
+) -> None:
+    routing = OpenRouterRouting.model_validate({"models": ["openrouter:openai/gpt-4o-mini"], "ignore": ["novita"]})
+    endpoint = openrouter_at(openrouter_sim.api_url)
+    provider = OpenRouterProvider(endpoint, routing=routing, clock=SystemClock(), patience=QUICK)
+    openrouter_sim.script(QWEN_72B, {"status": 502})
+    events = await hear(provider, request(QWEN_72B))
+    await provider.aclose()
+    sent = openrouter_sim.requests_to(CHAT)[0].json
+    assert sent["models"] == ["openai/gpt-4o-mini"]
+    assert sent["provider"] == {"ignore": ["novita"]}
+    assert end_of(events).model == "openai/gpt-4o-mini-2024-07-18"
+    assert provider.fingerprint != OpenRouterProvider(endpoint, clock=SystemClock()).fingerprint
+
+
+async def test_the_cost_of_a_call_is_found_by_its_id_once_the_account_knows_it() -> None:
+    clock = HandClock()
+    async with OpenRouterSimulator(clock=clock, generation_lag_s=30) as sim:
+        provider = OpenRouterProvider(openrouter_at(sim.api_url), clock=SystemClock(), patience=QUICK)
+        end = end_of(await hear(provider, request(QWEN_72B)))
+        named = end.generation_id or ""
+        assert await provider.generation_cost_usd(named) is None
+        clock.advance(31)
+        assert await provider.generation_cost_usd(named) == pytest.approx(end.usage.cost_usd)
+        assert await provider.generation_cost_usd("gen-/?&x=1") is None
+        sim.script("/generation", {"status": 500})
+        with pytest.raises(errors.UpstreamBroken):
+            await provider.generation_cost_usd(named)
+        await provider.aclose()
+
+
+@pytest.mark.parametrize("odd", [[], ["minimal"]])
+async def test_the_limits_of_the_key_are_read_in_both_shapes(
+    odd: list[str], openrouter_sim: OpenRouterSimulator, openrouter: OpenRouterProvider
+) -> None:
+    openrouter_sim.account.keys[KEY].limit_usd = Decimal(5)
+    openrouter_sim.script("/key", {"odd": odd})
+    limits = await openrouter.key_limits()
+    assert limits.remaining_usd == 5
+    assert limits.free_daily_limit == (None if odd else 50)
+    assert limits.free_daily_used == (None if odd else 0)
+
+
+async def test_a_bad_key_has_no_limits_but_says_so(
+    openrouter_sim: OpenRouterSimulator, openrouter: OpenRouterProvider
+) -> None:
+    openrouter_sim.account.keys[KEY].is_disabled = True
+    with pytest.raises(errors.Unauthorized):
+        await openrouter.key_limits()
+
+
+async def test_the_whole_list_is_read_page_by_page(httpx_mock: HTTPXMock) -> None:
+    def page(name: str, following: str | None) -> dict[str, object]:
+        model = {"id": name, "pricing": {"prompt": "0.000001", "completion": "0.000002"}, "context_length": 8192}
+        return {"data": [model], "links": {"next": following}}
+
+    base = "https://openrouter.ai/api/v1"
+    httpx_mock.add_response(url=f"{base}/models", json=page("a/1", "/api/v1/models?offset=1"))
+    httpx_mock.add_response(url=f"{base}/models?offset=1", json=page("a/2", "https://elsewhere.example/models"))
+    provider = OpenRouterProvider(openrouter_at(base), clock=SystemClock(), patience=QUICK)
+    found = await provider.model_list(deadline_s=SystemClock().monotonic_s() + 5)
+    await provider.aclose()
+    assert {name: listed.facts.price for name, listed in found.items()} == {
+        "a/1": Price(1.0, 2.0),
+        "a/2": Price(1.0, 2.0),
+    }
+
+
+@pytest.mark.parametrize("body", [{"data": []}, {"error": {"code": 500}}, [], "<html>"])
+async def test_what_is_no_list_is_a_failure_and_not_an_empty_one(
+    body: object, openrouter_sim: OpenRouterSimulator, openrouter: OpenRouterProvider
+) -> None:
+    openrouter_sim.script("/models", {"status": 200, "body": body})
+    with pytest.raises(errors.UpstreamBroken):
+        await openrouter.model_list(deadline_s=SystemClock().monotonic_s() + 5)

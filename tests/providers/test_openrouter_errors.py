@@ -9,7 +9,7 @@ import pytest
 from amalfa import errors
 from amalfa.errors import CallError
 from amalfa.providers.asked import Asked
-from amalfa.providers.openrouter_errors import failure, is_about_format
+from amalfa.providers.openrouter_errors import failure, remedy
 from amalfa.providers.refusals import Refusal, refusal_of_status
 from tests.providers.asking import openrouter_at
 from tests.upstreams.openrouter_errors import NAMED, ApiError, ended, ended_with_paid_twin, not_a_model, refused_by
@@ -151,20 +151,20 @@ def test_free_calls_are_waited_for_within_a_minute_and_until_midnight_for_a_day(
 
 
 @pytest.mark.parametrize(
-    ("name", "is_format"),
+    ("name", "what_helps"),
     [
-        ("no_parameters", True),
-        ("guardrail_old", True),
-        ("guardrail", True),
-        ("data_policy", False),
-        ("no_tools", False),
-        ("max_price", False),
-        ("bad_key", False),
-        ("provider_502", False),
+        ("no_parameters", "fewer"),
+        ("guardrail_old", "looser"),
+        ("guardrail", "looser"),
+        ("data_policy", None),
+        ("no_tools", None),
+        ("max_price", None),
+        ("bad_key", None),
+        ("provider_502", None),
     ],
 )
-def test_only_these_refusals_may_be_about_the_output_format(name: str, is_format: bool) -> None:
-    assert is_about_format(as_refusal(NAMED[name])) is is_format
+def test_only_these_refusals_may_be_about_the_way_it_was_asked(name: str, what_helps: str | None) -> None:
+    assert remedy(as_refusal(NAMED[name])) == what_helps
 
 
 def test_a_bad_key_says_which_key_and_from_where() -> None:

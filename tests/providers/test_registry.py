@@ -11,6 +11,7 @@ from amalfa.clock import SystemClock
 from amalfa.config.load import load
 from amalfa.config.loaded import Loaded
 from amalfa.paths import Project
+from amalfa.providers.anthropic import AnthropicProvider
 from amalfa.providers.endpoint import Endpoint
 from amalfa.providers.ollama import OllamaProvider
 from amalfa.providers.openai_compatible import OpenAiCompatibleProvider
@@ -61,6 +62,7 @@ async def test_every_configured_provider_is_built_and_the_embedded_one_always(tm
     assert isinstance(providers["ollama-cloud"], OllamaProvider)
     assert isinstance(providers["openrouter"], OpenRouterProvider)
     assert isinstance(providers["lab"], OpenAiCompatibleProvider)
+    assert isinstance(providers["anthropic"], AnthropicProvider)
     assert {name: provider.name for name, provider in providers.items()} == {name: name for name in providers}
     for provider in providers.values():
         await provider.aclose()
@@ -165,10 +167,33 @@ def test_timeouts_and_context_windows_come_from_the_configuration(tmp_path: Path
     assert found.launch_options("llama3") == {"num_ctx": 8192}
 
 
-def test_anthropics_door_for_this_protocol_has_a_path(tmp_path: Path) -> None:
-    found = endpoint("anthropic", loaded(tmp_path, {}))
-    assert [address.url for address in found.addresses] == ["https://api.anthropic.com/v1"]
-    assert found.needs_key
+@pytest.mark.parametrize(
+    ("written", "asked"),
+    [
+        (None, "https://api.anthropic.com/v1"),
+        ("https://api.anthropic.com", "https://api.anthropic.com/v1"),
+        ("https://api.anthropic.com/v1", "https://api.anthropic.com/v1"),
+        ("https://openrouter.ai/api", "https://openrouter.ai/api/v1"),
+    ],
+)
+def test_anthropics_addresses_are_written_with_or_without_the_version(
+    written: str | None, asked: str, tmp_path: Path
+) -> None:
+    user = {"providers": {"anthropic": {"baseUrl": written}}} if written else {}
+    found = endpoint("anthropic", loaded(tmp_path, {}, user=user))
+    assert [address.url for address in found.addresses] == [asked]
+    assert found.key_header == "x-api-key"
+
+
+async def test_the_users_wishes_for_the_router_reach_it(tmp_path: Path, tasks: TaskGroup) -> None:
+    plain = build_providers(loaded(tmp_path, {}), tasks=tasks, clock=SystemClock())["openrouter"]
+    user = {"providers": {"openrouter": {"routing": {"zdr": True}}}}
+    wishing = build_providers(loaded(tmp_path, {}, user=user), tasks=tasks, clock=SystemClock())["openrouter"]
+    assert isinstance(plain, OpenRouterProvider)
+    assert isinstance(wishing, OpenRouterProvider)
+    assert plain.fingerprint != wishing.fingerprint
+    for provider in (plain, wishing):
+        await provider.aclose()
 
 
 def test_a_server_without_a_key_of_its_own_needs_none(tmp_path: Path) -> None:
@@ -177,3 +202,23 @@ def test_a_server_without_a_key_of_its_own_needs_none(tmp_path: Path) -> None:
     assert not endpoint("lab", given).needs_key
     assert not endpoint("lmstudio", given).needs_key
     assert endpoint("openai", given).needs_key
+
+
+def test_a_host_with_a_key_of_its_own_is_shown_that_one(tmp_path: Path) -> None:
+    hosts = ["localhost:1", {"url": "localhost:2", "apiKey": "$TWO", "headers": {"X-Team": "t"}}]
+    user = {"providers": {"ollama": {"hosts": hosts, "apiKey": "$ALL"}}}
+    given = loaded(tmp_path, {}, user=user, ALL="canary-all", TWO="canary-two")
+    found = endpoint("ollama", given)
+    first, second = found.addresses
+    assert found.credentials_at(first).sent == {"Authorization": "Bearer canary-all"}
+    assert found.credentials_at(second).sent == {"Authorization": "Bearer canary-two", "X-Team": "t"}
+    assert "environment TWO" in found.credentials_at(second).shown
+    assert {secret.reveal() for secret in found.secrets} == {"canary-all", "canary-two", "t"}
+    assert "canary" not in repr(found)
+    rotated = endpoint("ollama", loaded(tmp_path, {}, user=user, ALL="canary-all", TWO="canary-new"))
+    assert rotated.fingerprint != found.fingerprint
+
+
+def test_missing_models_are_pulled_only_where_that_is_configured(tmp_path: Path) -> None:
+    assert not endpoint("ollama", loaded(tmp_path, {})).auto_pull
+    assert endpoint("ollama", loaded(tmp_path, {"autoPull": True})).auto_pull

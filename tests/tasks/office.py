@@ -6,11 +6,11 @@ from datetime import datetime
 
 from amalfa.calls import Message, Passage, PrivacyClass
 from amalfa.errors import CallError, ConnectFailed, NotFound, UpstreamBroken
-from amalfa.execution.executor import Executor, Means
+from amalfa.execution.executor import Executor
 from amalfa.knowledge.retrieve import Evidence
 from amalfa.tasks.conversations import Turn
 from amalfa.tasks.desk import Desk, TaskRules
-from tests.fakes import FakeClock, FakeLedger, FakePlanner, FakeProvider, FakeVerdicts, entry_for
+from tests.fakes import FakeClock, FakeLedger, FakePlanner, FakeProvider, FakeVerdicts, entry_for, means_over
 
 PORTS = ("# Ports", "The port is 11434.", "Change it in the config.")
 DIARY = ("# Diary", "The secret door is behind the shelf.")
@@ -80,14 +80,8 @@ class Office:
         self.conversations = FakeConversations()
         self.clock = FakeClock()
         self.ledger = FakeLedger()
-        means = Means(
-            providers={"ollama": self.provider},
-            planner=FakePlanner((entry_for(self.provider),)),
-            ledger=self.ledger,
-            verdicts=FakeVerdicts(),
-            clock=self.clock,
-            generation=1,
-        )
+        planner = FakePlanner((entry_for(self.provider),))
+        means = means_over([self.provider], planner, ledger=self.ledger, verdicts=FakeVerdicts(), clock=self.clock)
         names = ("analyze", "metadata", "snippet", "rerank", "synthesize", "research", "chat")
         self.desk = Desk(
             executor=Executor(means),

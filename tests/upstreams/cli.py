@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.upstreams.anthropic import KEY, AnthropicSimulator
 from tests.upstreams.ollama import OllamaSimulator
 from tests.upstreams.openrouter import OpenRouterSimulator
 from tests.upstreams.script import BadScript
@@ -57,6 +58,9 @@ def _parser() -> argparse.ArgumentParser:
     openrouter = _kind(kinds, "openrouter", "the OpenRouter service")
     openrouter.add_argument("--key", action="append", metavar="sk-or-…", help="a valid key; may be repeated")
     openrouter.add_argument("--token-ms", type=float, default=5.0, help="milliseconds per generated piece")
+    anthropic = _kind(kinds, "anthropic", "Anthropic's Messages API")
+    anthropic.add_argument("--key", action="append", metavar="sk-ant-…", help="a valid key; may be repeated")
+    anthropic.add_argument("--token-ms", type=float, default=5.0, help="milliseconds per generated piece")
     return parser
 
 
@@ -75,6 +79,8 @@ def _built(options: argparse.Namespace) -> Simulator:
     if options.kind == "openrouter":
         keys = options.key or ["sk-or-v1-simulated"]
         return OpenRouterSimulator(keys=keys, port=options.port, token_ms=options.token_ms)
+    if options.kind == "anthropic":
+        return AnthropicSimulator(keys=options.key or [KEY], port=options.port, token_ms=options.token_ms)
     return OllamaSimulator(
         options.models,
         port=options.port,

@@ -86,6 +86,7 @@ def _mangled(frame: Frame, step: Step) -> bytes:
     data = frame.data
     if step.fault_named("bad_utf8") and frame.kind == "token":
         data = data.replace(b'"content":"', b'"content":"\xff\xfe', 1)
+        data = data.replace(b'"text":"', b'"text":"\xff\xfe', 1)
     if step.fault_named("multiline_data") and data.startswith(b"data: {"):
         # SSE joins consecutive data lines with a newline, which is blank space between JSON members.
         data = data.replace(b',"', b',\ndata: "', 1)

@@ -49,6 +49,17 @@ def test_openrouter_knows_its_keys() -> None:
     assert statuses == [200, 401]
 
 
+def test_anthropic_knows_its_keys() -> None:
+    with running("anthropic", "--key", "sk-ant-mine") as (_process, url):
+        statuses = [
+            httpx.get(
+                f"{url}/v1/models", headers={"x-api-key": key, "anthropic-version": "2023-06-01"}, trust_env=False
+            ).status_code
+            for key in ("sk-ant-mine", "sk-ant-other")
+        ]
+    assert statuses == [200, 401]
+
+
 def test_a_bad_script_is_named_and_ends_with_2(tmp_path: Path) -> None:
     script = tmp_path / "script.json"
     script.write_text('[{"falt": "reset"}]', "utf-8")

@@ -1,0 +1,215 @@
+"""Rows: an explicit order of models, and what speaks before it."""
+
+from amalfa.calls import PrivacyClass
+from amalfa.providers.provider import Presence
+from tests.routing.decisions import (
+    BIG,
+    ENGINE,
+    GPT4,
+    GPT4O,
+    LLAMA,
+    OPUS,
+    PHI,
+    QWEN,
+    ROUTER,
+    Ask,
+    Now,
+    Row,
+    facts,
+    merged,
+    on,
+    prefer,
+    routing,
+    task,
+)
+
+GUIDE = routing(chain=["openrouter:auto", {"model": "openai:gpt-4", "temperature": 0.7}, "local:llama3-8b"])
+LOCAL_LLAMA = "ollama:llama3-8b"
+AT_OLLAMA = Now(up={"ollama": ("llama3-8b:latest", "mistral-7b:latest")})
+HOME = {"providers": {"shed": {"type": "openai", "baseUrl": "http://127.0.0.1:8000/v1", "local": True}}}
+MIXED = routing(chain=[LLAMA, GPT4O, PHI])
+WITH_BOTH = Now(up={"ollama": ("qwen2.5:1.5b", "llama3:8b", "phi3:latest")})
+
+ROWS = [
+    Row(
+        "the example of the guide",
+        on(GUIDE),
+        (ROUTER, GPT4, LOCAL_LLAMA, ENGINE),
+        now=AT_OLLAMA,
+        why="entry 1",
+        temperatures=(None, 0.7, None, None),
+    ),
+    Row("a chain replaces the configured models", on(routing(chain=[GPT4O])), (GPT4O, ENGINE)),
+    Row(
+        "an entry may be an object without a temperature",
+        on(routing(chain=[{"model": "gpt-4o", "temperature": 0}])),
+        (ENGINE,),
+        {"ollama:gpt-4o": "not_installed"},
+    ),
+    Row(
+        "temperature zero is a temperature",
+        on(routing(chain=[{"model": GPT4O, "temperature": 0}])),
+        (GPT4O, ENGINE),
+        temperatures=(0.0, None),
+    ),
+    Row(
+        "a chain mixes the tiers as it is written",
+        on(MIXED),
+        (LLAMA, GPT4O, PHI, ENGINE),
+        now=WITH_BOTH,
+        why="entry 1 of sonar.routing.chain",
+    ),
+    Row("a chain beats the mode", on(MIXED, mode="replace"), (LLAMA, GPT4O, PHI, ENGINE), now=WITH_BOTH),
+    Row(
+        "a chain beats a strategy",
+        on(MIXED, routing(strategy="quality_first")),
+        (LLAMA, GPT4O, PHI, ENGINE),
+        now=WITH_BOTH,
+    ),
+    Row("a chain beats preferLocal", on(MIXED, prefer(preferLocal=True)), (LLAMA, GPT4O, PHI, ENGINE), now=WITH_BOTH),
+    Row(
+        "a chain is not put in order by cost",
+        on(MIXED, routing(strategy="cost_optimized", chain=[GPT4O, LLAMA])),
+        (GPT4O, LLAMA, ENGINE),
+        now=WITH_BOTH,
+    ),
+    Row(
+        "a chain is not put in order by speed_first",
+        on(MIXED, routing(strategy="speed_first")),
+        (LLAMA, GPT4O, PHI, ENGINE),
+        now=Now(up=WITH_BOTH.up, took={GPT4O: 1, LLAMA: 9000}),
+    ),
+    Row(
+        "a chain is not put in order by speed",
+        on(MIXED, prefer(preferFaster=True)),
+        (LLAMA, GPT4O, PHI, ENGINE),
+        now=WITH_BOTH,
+    ),
+    Row("a chain may name the engine where it likes", on(routing(chain=[QWEN, ENGINE, GPT4O])), (QWEN, ENGINE, GPT4O)),
+    Row("a model twice in a chain has its first place", on(routing(chain=[GPT4O, QWEN, GPT4O])), (GPT4O, QWEN, ENGINE)),
+    Row(
+        "-m beats a chain and joins it",
+        on(MIXED),
+        (QWEN, LLAMA, GPT4O, PHI, ENGINE),
+        ask=Ask(model=QWEN),
+        now=WITH_BOTH,
+    ),
+    Row(
+        "-m takes a model of the chain to the front",
+        on(MIXED),
+        (PHI, LLAMA, GPT4O, ENGINE),
+        ask=Ask(model=PHI),
+        now=WITH_BOTH,
+    ),
+    Row("a task's model beats a chain", on(MIXED, task(model=BIG)), (BIG, LLAMA, GPT4O, PHI, ENGINE), now=WITH_BOTH),
+    Row(
+        "a task's tier sorts a chain by tier",
+        on(MIXED, task(tier="cloud")),
+        (GPT4O, LLAMA, PHI, ENGINE),
+        now=WITH_BOTH,
+        why="the cloud tier",
+    ),
+    Row(
+        "a chain cannot switch the cloud on",
+        GUIDE,
+        (LOCAL_LLAMA, ENGINE),
+        dict.fromkeys((ROUTER, GPT4), "cloud_disabled"),
+        now=AT_OLLAMA,
+    ),
+    Row(
+        "--local leaves the clouds of a chain out",
+        on(GUIDE),
+        (LOCAL_LLAMA, ENGINE),
+        dict.fromkeys((ROUTER, GPT4), "narrowed"),
+        Ask(prefer="local"),
+        AT_OLLAMA,
+    ),
+    Row(
+        "private text meets no cloud of a chain",
+        on(GUIDE),
+        (LOCAL_LLAMA, ENGINE),
+        dict.fromkeys((ROUTER, GPT4), "privacy"),
+        Ask(privacy=PrivacyClass.LOCAL_ONLY),
+        AT_OLLAMA,
+    ),
+    Row(
+        "a chain goes on behind what is down",
+        on(GUIDE),
+        (GPT4, LOCAL_LLAMA, ENGINE),
+        {ROUTER: "unreachable"},
+        now=Now(up=AT_OLLAMA.up, down=("openrouter",)),
+        why="entry 2",
+    ),
+    Row(
+        "a chain goes on behind a missing key",
+        on(GUIDE),
+        (ROUTER, LOCAL_LLAMA, ENGINE),
+        {GPT4: "no_key"},
+        now=Now(up=AT_OLLAMA.up, keys=("OPENROUTER_API_KEY",)),
+    ),
+    Row(
+        "a chain goes on behind what is not installed",
+        on(MIXED),
+        (GPT4O, PHI, ENGINE),
+        {LLAMA: "not_installed"},
+        now=Now(up={"ollama": ("phi3:latest",)}),
+    ),
+    Row(
+        "no fallback is the first of a chain",
+        on(GUIDE, routing(fallback=False)),
+        (ROUTER,),
+        dict.fromkeys((GPT4, LOCAL_LLAMA, ENGINE), "no_fallback"),
+        now=AT_OLLAMA,
+    ),
+    Row(
+        "no fallback means no cloud for a local model of a chain that is not installed",
+        on(routing(chain=[LLAMA, GPT4O], fallback=False)),
+        (),
+        {LLAMA: "not_installed", GPT4O: "no_fallback", ENGINE: "no_fallback"},
+    ),
+    Row(
+        "fallbackToCloud false ends a chain at its clouds behind a local model",
+        on(MIXED, prefer(fallbackToCloud=False)),
+        (LLAMA, PHI, ENGINE),
+        {GPT4O: "no_cloud_fallback"},
+        now=WITH_BOTH,
+    ),
+    Row(
+        "acceptableModels hold for a chain",
+        on(MIXED, prefer(acceptableModels=["ollama:*"])),
+        (LLAMA, PHI, ENGINE),
+        {GPT4O: "not_acceptable"},
+        now=WITH_BOTH,
+    ),
+    Row(
+        "acceptableModels let nothing further into a chain",
+        on(routing(chain=[LLAMA]), prefer(acceptableModels=["ollama:*", OPUS])),
+        (LLAMA, ENGINE),
+        now=WITH_BOTH,
+    ),
+    Row(
+        "a chain is filtered by quality",
+        on(
+            routing(chain=[QWEN, GPT4O]),
+            prefer(qualityThreshold=0.5),
+            facts(QWEN, quality=0.3),
+            facts(GPT4O, quality=0.9),
+        ),
+        (GPT4O, ENGINE),
+        {QWEN: "quality"},
+    ),
+    Row(
+        "local:NAME in a chain is every local provider's",
+        on(routing(chain=["local:mistral-7b", GPT4O])),
+        ("ollama:mistral-7b", "shed:mistral-7b", GPT4O, ENGINE),
+        now=Now(up=AT_OLLAMA.up, user=HOME, presences={"shed": Presence("up")}),
+    ),
+    Row(
+        "a team-free call says whose chain it is",
+        on(merged(MIXED, {"teams": {"a": {}}})),
+        (LLAMA, GPT4O, PHI, ENGINE),
+        ask=Ask(team="a"),
+        now=WITH_BOTH,
+        why="sonar.routing.chain",
+    ),
+]

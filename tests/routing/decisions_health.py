@@ -1,0 +1,242 @@
+"""Rows: who is up, who rests, what is installed, what fits."""
+
+from amalfa.providers.provider import Presence
+from tests.routing.decisions import (
+    ALL_KEYS,
+    BIG,
+    CLOUD_OFF,
+    ENGINE,
+    FREE_MODEL,
+    GPT4O,
+    LLAMA,
+    PHI,
+    QWEN,
+    Ask,
+    Now,
+    Row,
+    facts,
+    on,
+    prefer,
+    task,
+)
+from tests.routing.decisions_stage import host
+
+JSON = Ask(wants_json=True)
+LONG = Ask(prompt_bytes=200_000)
+FREE = on(model="google/gemma-3-27b-it:free")
+ONE_OF_TWO = Presence("up", hosts=(host("phi3:latest"), host("qwen2.5:1.5b")))
+THE_OTHER_DOWN = Presence("up", hosts=(host("phi3:latest"), host("qwen2.5:1.5b", is_up=False)))
+
+ROWS = [
+    Row(
+        "local down, the cloud serves",
+        on(prefer(preferLocal=True)),
+        (BIG, ENGINE),
+        {QWEN: "unreachable"},
+        now=Now(down=("ollama",)),
+        why="cloud stands in when local cannot serve",
+    ),
+    Row(
+        "the cloud down, local serves",
+        on(),
+        (QWEN, ENGINE),
+        {BIG: "unreachable"},
+        now=Now(down=("openrouter",)),
+        why="local stands in",
+    ),
+    Row(
+        "both down, the engine serves",
+        on(),
+        (ENGINE,),
+        dict.fromkeys((BIG, QWEN), "unreachable"),
+        now=Now(down=("ollama", "openrouter")),
+    ),
+    Row("no key, local serves", on(), (QWEN, ENGINE), {BIG: "no_key"}, now=Now(keys=())),
+    Row("a refused key, local serves", on(), (QWEN, ENGINE), {BIG: "parked"}, now=Now(parked=("openrouter",))),
+    Row("who was never looked at may be tried", on(), (BIG, QWEN, ENGINE), now=Now(unseen=("ollama", "openrouter"))),
+    Row("not installed", {}, (ENGINE,), CLOUD_OFF | {QWEN: "not_installed"}, now=Now(up={"ollama": ("phi3:latest",)})),
+    Row(
+        "not installed, with autoPull it is tried",
+        {"autoPull": True},
+        (QWEN, ENGINE),
+        CLOUD_OFF,
+        now=Now(up={"ollama": ()}),
+    ),
+    Row(
+        "autoPull wakes nobody who is down",
+        {"autoPull": True},
+        (ENGINE,),
+        CLOUD_OFF | {QWEN: "unreachable"},
+        now=Now(down=("ollama",)),
+    ),
+    Row(
+        "autoPull is for local models, not for one's own GPU server",
+        on({"autoPull": True}),
+        (QWEN, ENGINE),
+        {"ollama-cloud:llama3:70b": "not_installed"},
+        now=Now(
+            user={"cloud": {"provider": "ollama", "host": "gpu.lan", "model": "llama3:70b"}},
+            presences={"ollama-cloud": Presence("up", hosts=(host("phi3:latest"),))},
+        ),
+    ),
+    Row(
+        "autoPull is for Ollama, which can pull",
+        task(model="shed:m") | {"autoPull": True},
+        (QWEN, ENGINE),
+        CLOUD_OFF | {"shed:m": "not_installed"},
+        now=Now(
+            user={"providers": {"shed": {"type": "openai", "baseUrl": "http://127.0.0.1:8000/v1", "local": True}}},
+            presences={"shed": Presence("up", hosts=(host("other"),))},
+        ),
+    ),
+    Row(
+        "a name without a tag is its latest",
+        {"model": "phi3"},
+        (PHI, ENGINE),
+        CLOUD_OFF,
+        now=Now(up={"ollama": ("phi3:latest",)}),
+    ),
+    Row(
+        "a pool has what one of its hosts has", {}, (QWEN, ENGINE), CLOUD_OFF, now=Now(presences={"ollama": ONE_OF_TWO})
+    ),
+    Row(
+        "a pool lacks what only a dead host has",
+        {},
+        (ENGINE,),
+        CLOUD_OFF | {QWEN: "not_installed"},
+        now=Now(presences={"ollama": THE_OTHER_DOWN}),
+    ),
+    Row("an open breaker, the next serves", on(), (QWEN, ENGINE), {BIG: "breaker_open"}, now=Now(broken=(BIG,))),
+    Row(
+        "an open breaker is for one model only",
+        on(task(model=GPT4O)),
+        (GPT4O, QWEN, ENGINE),
+        {BIG: "breaker_open"},
+        now=Now(broken=(BIG,)),
+    ),
+    Row(
+        "an open breaker holds for -m",
+        on(),
+        (BIG, ENGINE),
+        {QWEN: "breaker_open"},
+        Ask(model=QWEN),
+        Now(broken=(QWEN,)),
+    ),
+    Row(
+        "every breaker open, the engine serves",
+        on(),
+        (ENGINE,),
+        dict.fromkeys((BIG, QWEN), "breaker_open"),
+        now=Now(broken=(BIG, QWEN)),
+    ),
+    Row("who asked for rest is left alone", on(), (QWEN, ENGINE), {BIG: "cooling"}, now=Now(resting=(BIG,))),
+    Row(
+        "a refused key says more than its failures",
+        on(),
+        (QWEN, ENGINE),
+        {BIG: "parked"},
+        now=Now(parked=("openrouter",), broken=(BIG,)),
+    ),
+    Row(
+        "twenty free calls in a minute are enough", FREE, (QWEN, ENGINE), {FREE_MODEL: "free_limit"}, now=Now(calls=20)
+    ),
+    Row("nineteen are not", FREE, (FREE_MODEL, QWEN, ENGINE), now=Now(calls=19)),
+    Row(
+        "the router of free models counts as one",
+        on(model="openrouter/free"),
+        (QWEN, ENGINE),
+        {"openrouter:openrouter/free": "free_limit"},
+        now=Now(calls=20),
+    ),
+    Row("free calls are no matter of a paid model", on(), (BIG, QWEN, ENGINE), now=Now(calls=20)),
+    Row(
+        "a prompt too long for the cloud",
+        on(facts(BIG, context=8192)),
+        (QWEN, ENGINE),
+        {BIG: "context_too_short"},
+        LONG,
+    ),
+    Row(
+        "a reply too long for the cloud",
+        on(facts(BIG, context=8192)),
+        (QWEN, ENGINE),
+        {BIG: "context_too_short"},
+        Ask(max_tokens=8000),
+    ),
+    Row("a prompt that fits", on(facts(BIG, context=100_000)), (BIG, QWEN, ENGINE), ask=LONG),
+    Row(
+        "a window nobody knows may be tried",
+        on(task(model="openai:o1-x")),
+        ("openai:o1-x", QWEN, ENGINE),
+        {BIG: "context_too_short"},
+        LONG,
+    ),
+    Row(
+        "a longer window serves",
+        on(task(model=BIG), facts(GPT4O, context=128_000), prefer(acceptableModels=["ollama:*", BIG, GPT4O])),
+        (GPT4O, QWEN, ENGINE),
+        {BIG: "context_too_short"},
+        LONG,
+    ),
+    Row(
+        "a window written for a local model counts",
+        on(prefer(preferLocal=True), facts(QWEN, context=2048), facts(BIG, context=100_000)),
+        (BIG, ENGINE),
+        {QWEN: "context_too_short"},
+        LONG,
+    ),
+    Row("a task with a schema needs JSON", on(facts(BIG, json=False)), (QWEN, ENGINE), {BIG: "no_json"}, JSON),
+    Row("a task without a schema does not", on(facts(BIG, json=False)), (BIG, QWEN, ENGINE)),
+    Row("who can do JSON serves", on(facts(BIG, json=True)), (BIG, QWEN, ENGINE), ask=JSON),
+    Row(
+        "Ollama does JSON with every model of its own",
+        {"model": "mine"},
+        ("ollama:mine", ENGINE),
+        CLOUD_OFF,
+        JSON,
+        Now(up={"ollama": ("mine:latest",)}),
+    ),
+    Row(
+        "JSON holds for -m",
+        on(facts(GPT4O, json=False)),
+        (BIG, QWEN, ENGINE),
+        {GPT4O: "no_json"},
+        Ask(model=GPT4O, wants_json=True),
+    ),
+    Row("auto with a key is on", {"cloud": {"enabled": "auto"}}, (BIG, QWEN, ENGINE), why="auto, there is a key"),
+    Row("auto without a key is off", {"cloud": {"enabled": "auto"}}, (QWEN, ENGINE), CLOUD_OFF, now=Now(keys=())),
+    Row(
+        "auto with another's key is off",
+        {"cloud": {"enabled": "auto"}},
+        (QWEN, ENGINE),
+        CLOUD_OFF,
+        now=Now(keys=ALL_KEYS[1:]),
+    ),
+    Row(
+        "auto with a key in .env is on",
+        {"cloud": {"enabled": "auto"}},
+        (BIG, QWEN, ENGINE),
+        now=Now(keys=(), dotenv="OPENROUTER_API_KEY=sk-or-v1-abc\n"),
+    ),
+    Row(
+        "auto with a refused key falls back",
+        {"cloud": {"enabled": "auto"}},
+        (QWEN, ENGINE),
+        {BIG: "parked"},
+        now=Now(parked=("openrouter",)),
+    ),
+    Row(
+        "auto cannot beat --local",
+        {"cloud": {"enabled": "auto"}},
+        (QWEN, ENGINE),
+        {BIG: "narrowed"},
+        Ask(prefer="local"),
+    ),
+    Row(
+        "two things wrong at once",
+        on({"modelPriority": ["llama3:8b"]}),
+        (ENGINE,),
+        {QWEN: "breaker_open", LLAMA: "not_installed", BIG: "no_key"},
+        now=Now(broken=(QWEN,), keys=()),
+    ),
+]
