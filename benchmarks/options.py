@@ -2,8 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 RESULTS = Path(".cache") / "bench"
+
+Wording = Literal["first", "second"]
+"""Which words questions are asked in. The search was tuned in sight of the first, and knowing how the second failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,4 +16,5 @@ class Options:
 
     is_quick: bool = False
     seed: int = 7
+    wording: Wording = "first"
     results: Path = RESULTS

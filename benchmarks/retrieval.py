@@ -1,8 +1,8 @@
 """How well questions are answered over the evaluation vault, beside counting words and bare BM25."""
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -19,6 +19,7 @@ from benchmarks.options import Options
 from benchmarks.report import Cell, Report, Table
 from benchmarks.vault import Vault, make_vault
 from benchmarks.world.question import TYPES, Question
+from benchmarks.world.rewording import reword
 
 K = 6
 """As many passages as `amalfa ask` reads."""
@@ -60,9 +61,13 @@ class Run:
 def run(options: Options) -> Report:
     notes, questions = (200, 80) if options.is_quick else (1_000, 200)
     vault = make_vault(notes, options.seed, questions)
+    if options.wording == "second":
+        vault = replace(vault, questions=reword(vault.questions, options.seed))
     with TemporaryDirectory() as folder:
         outcome = anyio.run(measure, vault, Path(folder), backend="asyncio")
-    return report_of(outcome, {"notes": notes, "questions": questions, "seed": options.seed})
+    about = {"notes": notes, "questions": questions, "seed": options.seed, "wording": options.wording}
+    report = report_of(outcome, about)
+    return report if options.wording == "first" else replace(report, name=f"{report.name}-{options.wording}")
 
 
 async def measure(vault: Vault, folder: Path) -> Run:
@@ -139,7 +144,7 @@ async def _after_edits(vault: Vault, engine: Engine) -> tuple[float | None, floa
     return mean(found), percentile(times, 50) if times else None
 
 
-def report_of(outcome: Run, about: dict[str, int]) -> Report:
+def report_of(outcome: Run, about: Mapping[str, int | str]) -> Report:
     tables = (_search_table(outcome), _type_table(outcome), _refusal_table(outcome), _answer_table(outcome))
     figures: dict[str, object] = {"about": about}
     for table in tables:

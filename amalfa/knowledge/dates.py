@@ -90,6 +90,11 @@ class TimeWish:
         """Whether the span is one day or month or a few, so that notes can be looked up by it."""
         return bool(self.since and self.before) and self.since[:4] == self.before[:4] and len(self.since) > 4
 
+    @property
+    def is_day(self) -> bool:
+        """Whether it is one single day."""
+        return len(self.since) == len("2024-05-14") and self.before.startswith(self.since)
+
     def may_stand_in(self, text: str) -> bool:
         """Whether it is worth reading the dates of a text; a cheap look that never misses one of the span."""
         if not self.is_narrow or self.since[:7] != self.before[:7]:

@@ -22,14 +22,22 @@ GAIN = 0.15
 """The share of what is asked that a linked passage has to add to be worth a place."""
 
 
-def leading_texts(ranked: Sequence[Scored], sought: Sequence[Sought], texts: Texts) -> dict[int, str]:
-    """For the best passages on what is named: the statements whose links lead on, by the passage's id."""
+def leading_texts(
+    ranked: Sequence[Scored], sought: Sequence[Sought], texts: Texts, *, is_indirect: bool = False
+) -> dict[int, str]:
+    """For the best passages on what is named: the statements whose links lead on, by the passage's id.
+
+    Where a question `is_indirect`, and says so in words that no statement has, all of them do.
+    """
     named = [n for n, one in enumerate(sought) if one.is_named]
     if not named:
         return {}
     sources = (scored for scored in ranked if all(scored.held[n] >= NAMED for n in named))
     first = [scored for scored, _ in zip(sources, range(SOURCES), strict=False)]
     leading = {scored.candidate.id: "\n".join(_leading(scored, sought, texts)) for scored in first}
+    if is_indirect:
+        about = (scored for scored in first if scored.is_about)
+        leading |= {s.candidate.id: s.candidate.text for s in about if not leading[s.candidate.id]}
     return {passage_id: text for passage_id, text in leading.items() if text}
 
 

@@ -5,6 +5,7 @@ The question alone cannot tell that "the sleeping beauty" is a server, that "pur
 """
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -26,7 +27,11 @@ _TYPE_WORDS = """
     ms dr
 """
 _TYPES = frozenset(_TYPE_WORDS.split())
+_POSSESSIVE = re.compile(r"['’]s?$")
 _ANY_ONE = frozenset({"a", "an", "any", "some", "every", "each", "my", "your", "our", "no"})
+SMALL_EXPRESSIONS = frozenset({"with me", "of us", "with us"})
+"""Expressions of small words that mean something together; most others are there by chance."""
+
 COMPOUND_COUNT = 3
 """In how many passages two words have to stand side by side to be taken for one thing."""
 
@@ -52,6 +57,7 @@ def find_names(connection: apsw.Connection, question: Question, tokenize: Tokeni
     """Regroup the units of a question by what this index knows."""
     named = _names(connection, question, tokenize, thesaurus)
     units = _with_names(question.units, named, tokenize)
+    units = [_as_word(connection, unit, thesaurus) if unit not in named else unit for unit in units]
     units = _with_expressions(units, question.words, tokenize, thesaurus)
     units = _with_missing_names(connection, units, question.text, thesaurus)
     units, parts = _with_compounds(connection, units, question.text, thesaurus)
@@ -70,7 +76,7 @@ def _names(
         if text not in known or taken & set(words) or not _may_be_name(text, words, question, tokenize, thesaurus):
             continue
         taken.update(words)
-        raw = question.text[words[0].start : words[-1].end]
+        raw = _POSSESSIVE.sub("", question.text[words[0].start : words[-1].end])
         unit = Unit(raw, Kind.NAME, tuple(tokenize(raw)), words[0].start)
         found[unit] = Named(known[text], _other_names(connection, known[text], text, tokenize))
     return found
@@ -163,6 +169,12 @@ def _around(unit: Unit, name: Unit, tokenize: Tokenize) -> Iterator[Unit]:
             yield replace(unit, text=bare, tokens=tuple(tokenize(bare)), start=start + text.index(bare))
 
 
+def _as_word(connection: apsw.Connection, unit: Unit, thesaurus: Thesaurus) -> Unit:
+    """A name of one word that no note has, but which is known to mean something ("Linux"), is a word like any other."""
+    is_known = unit.kind is Kind.NAME and len(unit.tokens) == 1 and thesaurus.knows(unit.tokens)
+    return replace(unit, kind=Kind.WORD) if is_known and not _has(connection, "", [unit]) else unit
+
+
 def _with_expressions(
     units: Sequence[Unit], words: Sequence[Word], tokenize: Tokenize, thesaurus: Thesaurus
 ) -> list[Unit]:
@@ -171,10 +183,10 @@ def _with_expressions(
     grams = _grams(words, LONGEST_EXPRESSION)
     for text, parts in sorted(grams.items(), key=lambda item: -len(item[1])):
         covered = [unit for unit in kept if parts[0].start <= unit.start < parts[-1].end]
-        if len(parts) < 2 or not covered or any(unit.kind is not Kind.WORD for unit in covered):
+        if len(parts) < 2 or any(unit.kind is not Kind.WORD for unit in covered):
             continue
         tokens = tuple(tokenize(text))
-        if thesaurus.knows(tokens):
+        if thesaurus.knows(tokens) and (covered or text in SMALL_EXPRESSIONS):
             kept = [unit for unit in kept if unit not in covered]
             kept.append(Unit(text, Kind.WORD, tokens, parts[0].start))
     return sorted(kept, key=lambda unit: unit.start)

@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import accumulate
 
 from amalfa.knowledge.dates import TimeWish, read_time
 from amalfa.knowledge.stopwords import is_light, language_of, stop_words
 from amalfa.knowledge.words import Tokenize, character_pairs, fold, unspaced_runs
+from amalfa.providers.embedded.scene import is_indirect, scenes
 
 MAX_QUESTION_CHARACTERS = 4_000
 MAX_UNITS = 32
@@ -27,13 +28,17 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """One thing a question asks for. `tokens` are as the index stores them; `start` is its offset in the question."""
+    """One thing a question asks for. `tokens` are as the index stores them; `start` is its offset in the question.
+
+    `is_scene`: it stands in a part of the question that asks nothing ("The printer is stuck again. …").
+    """
 
     text: str
     kind: Kind
     tokens: tuple[str, ...]
     start: int
     is_light: bool = False
+    is_scene: bool = False
 
     @property
     def end(self) -> int:
@@ -60,7 +65,9 @@ class Question:
 
     `expects_value` tells whether an answer needs a number, a date or a time ("how long", "when"). `counts_from`
     is the offset behind "how many", where what is to be counted is named; None when nothing is. `last` is the
-    last word, which may be cut off; None when the text ends otherwise.
+    last word, which may be cut off; None when the text ends otherwise. `is_indirect`: it is about somebody or something
+    that it only describes ("whoever leads Kestrel"), which a link may name. `language` is
+    the one its small words are of, "en" when none stands out.
     """
 
     text: str
@@ -70,6 +77,8 @@ class Question:
     expects_value: bool = False
     counts_from: int | None = None
     last: str | None = None
+    is_indirect: bool = False
+    language: str = "en"
 
 
 _QUOTED = re.compile(r"\"([^\"]{2,200})\"|“([^”]{2,200})”|«([^»]{2,200})»|„([^“”]{2,200})[“”]|`([^`]{1,200})`")
@@ -80,7 +89,7 @@ _PIECE = re.compile(
 )
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # halves of characters cannot be stored or sent
 _POSSESSIVE = re.compile(r"['’]s?$")
-_IDENTIFIER = re.compile(r"(?=.*[._:@+#\\]|--)|(?=.*\d)(?=.*[^\W\d])|-\w")
+_IDENTIFIER = re.compile(r"(?=.*[._:@+#\\]|--)|(?=.*\d)(?=.*[^\W\d])|-\w|\d+-\d")
 _MIXED_CASE = re.compile(r"[a-z]+[A-Z]|[A-Z]{2,}[a-z]{2,}")
 _SENTENCE_END = re.compile(r"[.?!:]\s+$")
 _EXPECTS_VALUE = re.compile(
@@ -93,12 +102,15 @@ _EXPECTS_VALUE = re.compile(
 _HOW_MANY = re.compile(r"\bhow many\b", re.IGNORECASE)
 _HOW = frozenset({"how", "wie", "combien", "cuán"})
 _WHICH = frozenset({"which", "what"})
+_MANY = frozenset({"many", "viele"})
+_SPANS = frozenset({"minutes", "hours", "days", "weeks", "months", "years"})
 _MEASURES = frozenset({"date", "day", "year", "month", "time", "number", "amount", "percentage"})
 # Particles, endings and question words of Japanese, Chinese and Korean; they stand between the words that matter.
 _FUNCTION_CHARACTERS = re.compile(
     r"[\u3041-\u309f]+|什么|怎么|怎样|如何|哪个|哪里|哪些|多少|为什么|何时|[的了是在有吗呢吧谁请和与几何誰]"
     r"|무엇|언제|어디|누구|누가|어떻게|얼마|몇|왜|입니까|습니까|인가요|나요"
 )
+_WEEKDAYS = frozenset({"monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"})
 _JOINS = frozenset({"of", "the", "de", "von", "van", "der", "la", "du"})
 
 
@@ -112,7 +124,7 @@ class _Piece:
 
     @property
     def bare(self) -> str:
-        return _POSSESSIVE.sub("", self.text).lower()
+        return _POSSESSIVE.sub("", self.text).lower().replace("’", "'")
 
     @property
     def is_possessive(self) -> bool:
@@ -128,7 +140,10 @@ def read_question(text: str, tokenize: Tokenize) -> Question:
     pieces = list(_pieces(text, taken))
     language = language_of(piece.bare for piece in pieces)
     rest = _units(text, pieces, language, tokenize)
-    units = {unit.tokens: unit for unit in sorted((*quoted, *rest), key=lambda unit: unit.start) if unit.tokens}
+    ordered = _with_scenes(sorted((*quoted, *rest), key=lambda unit: unit.start), text)
+    # What is said in a scene and asked again counts as asked.
+    asked = {unit.tokens for unit in ordered if not unit.is_scene}
+    units = {unit.tokens: unit for unit in ordered if unit.tokens and not (unit.is_scene and unit.tokens in asked)}
     last = pieces[-1] if pieces and pieces[-1].end == len(text) else None
     words = tuple(Word(fold(piece.bare), piece.start, piece.end) for piece in _pieces(text, time.spans))
     return Question(
@@ -139,7 +154,20 @@ def read_question(text: str, tokenize: Tokenize) -> Question:
         expects_value=_EXPECTS_VALUE.search(text) is not None,
         counts_from=counted.end() if (counted := _HOW_MANY.search(text)) else None,
         last=last.bare if last else None,
+        is_indirect=is_indirect(text),
+        language=language,
     )
+
+
+def _with_scenes(units: Sequence[Unit], text: str) -> list[Unit]:
+    """The units with the words of scenes marked, unless nothing but small words is left to ask with."""
+    spans = scenes(text)
+    marked = [
+        replace(unit, is_scene=True) if unit.kind is Kind.WORD and _overlaps((unit.start, unit.end), spans) else unit
+        for unit in units
+    ]
+    asks = any(unit.kind in {Kind.WORD, Kind.UNSPACED} and not (unit.is_scene or unit.is_light) for unit in marked)
+    return marked if asks else list(units)
 
 
 def _quoted(text: str, tokenize: Tokenize, taken: list[tuple[int, int]]) -> Iterator[Unit]:
@@ -180,6 +208,7 @@ def _units(text: str, pieces: Sequence[_Piece], language: str, tokenize: Tokeniz
         run = []
         before = pieces[position - 1].bare if position else ""
         is_measure = before in _HOW or (before in _WHICH and piece.bare in _MEASURES)
+        is_measure = is_measure or (before in _MANY and piece.bare in _SPANS)
         yield from _single(piece, stops, tokenize, is_measure=is_measure)
     yield from _name(run, text, tokenize)
 
@@ -200,7 +229,7 @@ def _belongs_to_name(
         is_next = text[run[-1].end : piece.start] == " " and not run[-1].is_possessive
         joins = piece.bare in _JOINS and follower is not None and _is_capitalised(follower)
         return is_next and (is_capitalised or piece.text.isdigit() or joins)
-    if not is_capitalised or is_light(piece.bare):
+    if not is_capitalised or is_light(piece.bare) or piece.bare in _WEEKDAYS:
         return False
     begins_sentence = piece.start == 0 or _SENTENCE_END.search(text[: piece.start]) is not None
     if not begins_sentence:

@@ -118,7 +118,7 @@ class Retriever:
         by_meaning = [one for one in fetch_by_id(connection, near) if notes is None or one.note_id in notes]
         texts = Texts(tokenize)
         ranked = rank(_each_once(candidates, by_meaning), sought, asked, texts)
-        leading = leading_texts(ranked, sought, texts)
+        leading = leading_texts(ranked, sought, texts, is_indirect=asked.is_indirect)
         linked = fetch_linked(connection, leading, notes, besides=_named_notes(sought))
         hops = {source: rank(found, sought, asked, texts, is_linked=True) for source, found in linked.items()}
         verdict = judge(asked, sought, ranked, hops, near=[one.id for one in by_meaning[:FIRST_BY_MEANING]])
@@ -210,7 +210,7 @@ def _neighbours(connection: apsw.Connection, ranked: Sequence[Scored]) -> dict[i
 
 
 def _instead(sought: Sought) -> tuple[str, ...]:
-    return tuple(expression.text for expression in (*sought.same, *sought.similar))
+    return tuple(text for one in (*sought.same, *sought.similar) for text in (one.text, *one.also))
 
 
 def _overlap(one: Passage, other: Passage) -> bool:

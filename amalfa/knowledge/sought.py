@@ -10,6 +10,7 @@ import apsw
 
 from amalfa.knowledge.naming import Named, find_names
 from amalfa.knowledge.question import Kind, Question, Unit
+from amalfa.knowledge.stopwords import is_light, is_soft, stop_words
 from amalfa.knowledge.synonyms import Expression, Thesaurus
 from amalfa.knowledge.words import Tokenize, fold
 from amalfa.store.rows import fetch
@@ -17,6 +18,9 @@ from amalfa.store.rows import fetch
 COUNT_LIMIT = 2_000
 
 LIGHT_WEIGHT = 0.3
+SCENE_SHARE = 0.4
+"""What is left of the weight of a word that only sets the scene."""
+
 LEAST_WEIGHT = 1.2
 MOST_WEIGHT = 4.0
 MOST_NAME_WEIGHT = 8.0
@@ -30,7 +34,8 @@ class Sought:
 
     `count` is in how many passages it stands as written; `same` are other names of the same note, as good
     as the unit itself; `similar` are synonyms, nearly as good; `notes` are the notes it names. `parts` are
-    the two words of a compound.
+    the two words of a compound. `is_everyday`: people talk in this word, whatever they ask; `is_soft`: it is such
+    a word, or the notes never use it or any synonym, so that an answer may well lack it.
     """
 
     unit: Unit
@@ -40,6 +45,8 @@ class Sought:
     similar: tuple[Expression, ...] = ()
     notes: frozenset[int] = frozenset()
     parts: tuple["Sought", ...] = ()
+    is_soft: bool = False
+    is_everyday: bool = False
 
     @property
     def expression(self) -> Expression:
@@ -53,7 +60,7 @@ class Sought:
     @cached_property
     def is_asked(self) -> bool:
         """Whether it carries what is asked about that."""
-        return not self.unit.is_anchor and not self.unit.is_light
+        return not (self.unit.is_anchor or self.unit.is_light or self.unit.is_scene)
 
     @cached_property
     def spellings(self) -> tuple[str, ...]:
@@ -112,6 +119,8 @@ class _Known:
             similar=similar,
             notes=named.notes if named else frozenset(),
             parts=tuple(self.sought(part, None, ()) for part in parts),
+            is_soft=not unit.is_anchor and (used == 0 or _is_everyday(unit)),
+            is_everyday=_is_everyday(unit),
         )
 
     def _most_used(self, expressions: Sequence[Expression]) -> int:
@@ -122,13 +131,19 @@ class _Known:
         return int(fetch(self.connection, select, (json.dumps(words),))[0][0])
 
 
+def _is_everyday(unit: Unit) -> bool:
+    words = unit.text.lower().split()
+    return unit.kind is Kind.WORD and all(is_soft(one) or is_light(one) or one in stop_words("en") for one in words)
+
+
 def _weight(unit: Unit, count: int, total: int) -> float:
     if unit.is_light:
         return LIGHT_WEIGHT
     if count == 0 and not unit.is_anchor:
         return UNUSED_WEIGHT
     rarity = math.log(1 + total / (count + 1))
-    return max(LEAST_WEIGHT, min(rarity, MOST_NAME_WEIGHT if unit.is_anchor else MOST_WEIGHT))
+    weight = max(LEAST_WEIGHT, min(rarity, MOST_NAME_WEIGHT if unit.is_anchor else MOST_WEIGHT))
+    return weight * SCENE_SHARE if unit.is_scene else weight
 
 
 def _count(connection: apsw.Connection, unit: Unit) -> int:

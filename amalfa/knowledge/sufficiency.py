@@ -36,6 +36,12 @@ BY_LINK = 1.15
 """Factors for what is held in several statements only, and for what is held by way of a link: such a question also
 has words for the link itself, which notes put in their own way."""
 
+UNTOLD = 0.3
+"""The share where nothing is asked in words that the notes use."""
+
+CODE_DIGITS = 3
+"""An identifier with so many digits stands for one thing only."""
+
 ROUNDING = 1e-9
 """What shares may lack that sums of fractions cost them."""
 
@@ -75,15 +81,26 @@ def judge(
     unknown = [n for n in named if max((scored.held[n] for scored in ranked), default=0.0) < NAMED]
     if unknown or not ranked:
         return Verdict(False, 0.0, f"No note mentions {_listed(sought, unknown or range(len(sought)))}.")
-    asked = Asked(sought, [number for number in range(len(sought)) if number not in named])
-    places = _Places(asked, _in_time(ranked), linked, needs_value=question.expects_value)
+    asked = Asked(sought, [number for number in range(len(sought)) if number not in named], language=question.language)
+    places = _Places(asked, _in_time(ranked), linked, needs_value=question.expects_value, leads_on=question.is_indirect)
     if question.time.is_narrow and not any(scored.fits_time for scored in places.of(named)):
         return Verdict(False, 0.0, f"Nothing in the notes is dated {question.time.since}" + _about(sought, named) + ".")
     share = places.share(named) if named else places.best(places.ranked)
     is_enough = share >= (asked.needed if named else asked.needed_unnamed) - ROUNDING
+    is_enough = is_enough or (bool(named) and question.time.is_day and _is_that_day(places.of(named)))
     is_enough = is_enough or (asked.is_foreign and any(one.candidate.id in near for one in places.of(named)))
     is_doubtful = bool(named) and not asked.seeks_holder and is_enough and share < ASKED - ROUNDING
     return Verdict(is_enough, share, "" if is_enough else _reason(sought, ranked, asked, named), is_doubtful)
+
+
+def _is_that_day(places: Iterable[Scored]) -> bool:
+    """Whether a note on what is named is on the day asked for: minutes, mostly, and all of them are on it."""
+    return any(place.is_about and place.fits_time for place in places)
+
+
+def _is_code(one: Sought) -> bool:
+    is_code = one.unit.kind is Kind.IDENTIFIER and not one.notes
+    return is_code and sum(map(str.isdigit, one.unit.text)) >= CODE_DIGITS
 
 
 def _in_time(ranked: Sequence[Scored]) -> Sequence[Scored]:
@@ -96,8 +113,8 @@ def _in_time(ranked: Sequence[Scored]) -> Sequence[Scored]:
 class Asked:
     """What a question asks of the things it names. Words for one idea ("money", "spend") are one aspect."""
 
-    def __init__(self, sought: Sequence[Sought], numbers: Sequence[int]) -> None:
-        heavy = [number for number in numbers if not sought[number].unit.is_light]
+    def __init__(self, sought: Sequence[Sought], numbers: Sequence[int], *, language: str = "en") -> None:
+        heavy = [number for number in numbers if not (sought[number].unit.is_light or sought[number].unit.is_scene)]
         self.aspects: list[list[int]] = []
         for number in heavy or numbers:
             similar = {other.tokens for other in sought[number].similar}
@@ -109,14 +126,21 @@ class Asked:
         self._weights = [max(sought[n].weight for n in aspect) for aspect in self.aspects]
         if len(self._weights) > 1:
             self._weights[0] *= FOCUS
+        self._soft = [all(sought[n].is_soft for n in aspect) for aspect in self.aspects]
+        # A lone word the notes never use ("the mascot of Falcon") is what is asked, and nobody wrote of it.
+        is_talk = len(self.aspects) > 1 or any(sought[n].is_everyday for aspect in self.aspects for n in aspect)
+        # Of words in other languages no synonyms are known.
+        self._untold = UNTOLD if is_talk or language != "en" else 0.0
         self._unused = [all(sought[n].count == 0 for n in aspect) for aspect in self.aspects]
         foreign = sum(w for w, unused in zip(self._weights, self._unused, strict=True) if unused)
         self._foreign = foreign / sum(self._weights) if self._weights else 0.0
         # An identifier or number with no note of its own is a value: whatever holds it is most of the answer.
         self.seeks_holder = any(o.unit.kind in {Kind.IDENTIFIER, Kind.NUMBER} and not o.notes for o in sought)
         self._is_unspaced = any(o.unit.kind is Kind.UNSPACED for o in sought)
+        # Where one stands, there is mostly no more to say of it: "What sits at 10.4.29.151?"
+        self.is_lookup = any(_is_code(one) for one in sought)
         has_quotation = any(o.unit.kind is Kind.PHRASE and len(o.unit.tokens) >= LONG_PHRASE for o in sought)
-        self.is_open = not heavy or has_quotation
+        self.is_open = not heavy or has_quotation or self.is_lookup
 
     @property
     def is_foreign(self) -> bool:
@@ -126,7 +150,7 @@ class Asked:
     @property
     def needed(self) -> float:
         """The share that makes an answer likely."""
-        part = 1.0 if self.seeks_holder else min(1.0, self._foreign / OTHER_WORDS)
+        part = 1.0 if self.seeks_holder or all(self._soft) else min(1.0, self._foreign / OTHER_WORDS)
         return ASKED - (ASKED - ASKED_IN_OTHER_WORDS) * part
 
     @property
@@ -144,14 +168,16 @@ class Asked:
         left_out = [bool(labels) and any(labels[n] for n in aspect) for aspect in self.aspects]
         if all(left_out) or self.seeks_holder:
             left_out = [False] * len(left_out)
-        for aspect, weight, is_unused, is_out in zip(self.aspects, self._weights, self._unused, left_out, strict=True):
-            if is_out:
-                continue
+        for number, (aspect, weight, is_unused) in enumerate(
+            zip(self.aspects, self._weights, self._unused, strict=True)
+        ):
             most = max(held[n] for n in aspect for held in helds)
+            if left_out[number] or (self._soft[number] and most < SAME_ROOT):
+                continue
             # A synonym is as good as the word itself where the notes never use the word.
             got += weight * (1.0 if is_unused and most >= SAME_ROOT else most)
             total += weight
-        return got / total if total else 1.0
+        return got / total if total else self._untold if self.aspects else 1.0
 
     def leads_on(self, held: Sequence[float]) -> bool:
         """Whether a passage holds a part of it and there is another, so that a link in it may lead to the rest."""
@@ -166,6 +192,7 @@ class _Places:
     ranked: Sequence[Scored]
     linked: Mapping[int, Sequence[Scored]]
     needs_value: bool
+    leads_on: bool
 
     def of(self, named: Iterable[int]) -> list[Scored]:
         """The passages that hold everything named."""
@@ -188,7 +215,8 @@ class _Places:
             best = max(best, self._valued(self.asked.share(place.at_once, labels=place.is_label), place))
             whole = self.asked.share(place.held, *(other.held for other in note), labels=place.is_label)
             best = max(best, SCATTERED * self._valued(whole, place, *note))
-            for hop in self.linked.get(place.candidate.id, ()) if self.asked.leads_on(place.held) else ():
+            leads_on = self.leads_on or self.asked.leads_on(place.held)
+            for hop in self.linked.get(place.candidate.id, ()) if leads_on else ():
                 best = max(
                     best,
                     BY_LINK * self._valued(self.asked.share(place.held, hop.held, labels=place.is_label), place, hop),
@@ -196,7 +224,10 @@ class _Places:
         return best
 
     def _valued(self, share: float, *places: Scored) -> float:
-        return share if not self.needs_value or any(place.has_value for place in places) else share * WITHOUT_VALUE
+        # Values are looked for beside words of the question: where it has none of them, nothing was looked at.
+        if not self.needs_value or share == UNTOLD or any(place.has_value for place in places):
+            return share
+        return share * WITHOUT_VALUE
 
 
 def _reason(sought: Sequence[Sought], ranked: Sequence[Scored], asked: Asked, named: Sequence[int]) -> str:

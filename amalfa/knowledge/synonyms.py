@@ -13,10 +13,14 @@ from amalfa.knowledge.words import Tokenize
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """A word or a few that stand together: as written, for queries, and as the index stores it."""
+    """A word or a few that stand together: as written, for queries, and as the index stores it.
+
+    `also` are other forms that the index stores in the same way: "approval" beside "approved".
+    """
 
     text: str
     tokens: tuple[str, ...]
+    also: tuple[str, ...] = ()
 
 
 class Thesaurus:
@@ -44,10 +48,15 @@ class Thesaurus:
         forms = self._forms(mutual, tokenize)
         for tokens in forms:
             self._of.setdefault(tokens, []).append(len(self._ideas))
-        forms.update(self._forms(one_way, tokenize))
-        self._ideas.append(tuple(Expression(text, tokens) for tokens, text in forms.items()))
+        forms |= self._forms(one_way, tokenize)
+        self._ideas.append(tuple(Expression(texts[0], tokens, texts[1:]) for tokens, texts in forms.items()))
 
-    def _forms(self, members: str, tokenize: Tokenize) -> dict[tuple[str, ...], str]:
+    def _forms(self, members: str, tokenize: Tokenize) -> dict[tuple[str, ...], tuple[str, ...]]:
         # A word as common as "over" or "since" would be found everywhere and prove nothing.
         texts = (text.strip() for text in members.split(";"))
-        return {tuple(tokenize(text)): text for text in texts if text and text not in self._too_common}
+        forms: dict[tuple[str, ...], tuple[str, ...]] = {}
+        for text in texts:
+            if text and text not in self._too_common:
+                tokens = tuple(tokenize(text))
+                forms[tokens] = (text, *forms.get(tokens, ()))
+        return forms

@@ -110,7 +110,7 @@ def _alias(sources: Sources) -> Iterator[Draft]:
 
 
 # (kind, attribute that links on, how the linked one is spoken of, what may be asked of it)
-_HOPS = (
+HOPS = (
     ("projects", "lead", "the lead of Project {}", ("city", "extension", "badge", "birthday", "bay", "diet")),
     ("projects", "host", "the server of Project {}", ("rack", "memory", "address", "backup", "ssh_port")),
     ("servers", "owner", "the owner of {}", ("city", "extension", "bay", "start")),
@@ -125,7 +125,7 @@ def _multi_hop(sources: Sources) -> Iterator[Draft]:
     attributes = {(kind.name, one.name): one for kind in KINDS for one in kind.attributes}
     people = {one.name: one for kind in ("people", "servers") for one in sources.world.of(kind)}
     for _ in range(20_000):
-        kind, link, spoken, wanted = sources.rng.choice(_HOPS)
+        kind, link, spoken, wanted = sources.rng.choice(HOPS)
         entity = sources.rng.choice(list(sources.world.of(kind)))
         target = people.get(entity.values.get(link, ""))
         if target is None:

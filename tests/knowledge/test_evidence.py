@@ -98,3 +98,32 @@ async def test_a_section_that_only_other_sites_have_means_a_refusal(
     notes = {**_pages(SITES, "Learning", COURSES), **_pages(with_page, "Meals", CLIENTS)}
     found = await ask(tmp_path, notes, "What is the utmost Graz will spend on feeding clientele and customers?")
     assert found.is_sufficient is is_enough
+
+
+DESK = {
+    "people/ada.md": "# Ada Blum\n\nAda carries badge 45-3001.\n\nAda lives in Porto.\n",
+    "people/ben.md": "# Ben Roth\n\nBen parks in bay B12.\n\nBen lives in Graz.\n",
+    "projects/finch.md": "# Project Finch\n\nThe lead of Project Finch is [[Ada Blum]].\n\nThe budget is 400 EUR.\n",
+    "faults/f-4711.md": "# Fault F-4711\n\nThe belt is worn.\n",
+    "minutes/one.md": "---\ndate: 2024-05-14\n---\n# Project Finch: meeting on 2024-05-14\n\n- Ask for a quote.\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("question", "is_enough"),
+    [
+        pytest.param("I found 45-3001 beneath the stairs. Whose is it?", True, id="a code is looked up"),
+        pytest.param("I found 45-3009 beneath the stairs. Whose is it?", False, id="a code that no note has"),
+        pytest.param("The alarm rang over lunch and the budget came up. Where does Ada live?", True, id="a scene"),
+        pytest.param("The alarm rang over lunch. Where does Ada Blum park?", False, id="a scene does not stand in"),
+        pytest.param("What's Ada Blum's badge number?", True, id="a contraction and a possessive"),
+        pytest.param("What came up when we met for Project Finch on 14 May 2024?", True, id="minutes of that day"),
+        pytest.param("What came up when we met for Project Finch on 15 May 2024?", False, id="no minutes of that day"),
+        pytest.param("Where does whoever is behind Project Finch live?", True, id="somebody only described"),
+        pytest.param("What is the mascot of Project Finch?", False, id="a lone word that no note has"),
+        pytest.param("Which bay does Ada Blum have?", False, id="a word that other notes have"),
+    ],
+)
+async def test_people_may_ask_as_they_talk(tmp_path: Path, question: str, is_enough: bool) -> None:
+    found = await ask(tmp_path, DESK, question)
+    assert found.is_sufficient is is_enough, found.reason

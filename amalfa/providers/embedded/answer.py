@@ -5,14 +5,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from amalfa.calls import Material, Passage
-from amalfa.providers.embedded.fitting import gives_only_the_named, gives_what_is_asked
+from amalfa.providers.embedded.fitting import gives_only_the_named, gives_what_is_asked, is_bare_figure, is_looked_up
 from amalfa.providers.embedded.homes import NAMING_FIELDS, homes_of
 from amalfa.providers.embedded.kinds import fits_kind
 from amalfa.providers.embedded.naming import Naming, read_naming
 from amalfa.providers.embedded.pieces import Piece, pieces_of
 from amalfa.providers.embedded.question import Question, Wanted, read_question
 from amalfa.providers.embedded.scoring import LONG_PIECE, Rated, day_of, rate
-from amalfa.providers.embedded.steps import best_two_steps
+from amalfa.providers.embedded.steps import best_two_steps, links_of
+from amalfa.providers.embedded.talk import in_other_words
 from amalfa.providers.embedded.terms import Shown, shown_in
 
 NOT_IN_NOTES = "NOT_IN_NOTES"
@@ -86,17 +87,26 @@ def choose(question: Question, passages: Sequence[Passage]) -> Extract:
     core = frozenset(question.terms) - naming.names
     rated = [one for one in rate(question, pieces, naming) if _is_quotable(question, one, core)]
     named = _about_the_named(rated, naming) or _about_the_named(rated, naming.without_doubtful())
-    fitting = [one for one in named if _answers(question, one)] or _beside_the_named(rated, naming, pieces)
+    answering = [one for one in named if _answers(question, one)] or _beside_the_named(rated, naming, pieces)
+    fitting = _of_somebody(question, answering)
     best = fitting[0].core + TWO_STEPS_GAIN if fitting else TWO_STEPS_LEAST
     steps = best_two_steps(question, naming, named, rated)
-    if steps and steps.core >= best:
+    if steps and (steps.core >= best or question.is_indirect):
         chosen = [steps.first.piece, steps.second.piece]
     else:
-        chosen = _without_repeats(question, fitting)
+        chosen = _without_repeats(question, fitting or in_other_words(question, naming, named, rated))
     whole = list(_with_blocks(chosen, pieces))
     if question.wanted is Wanted.COMMAND:
         whole = _with_commands(whole, pieces)
     return Extract(tuple(whole), _missing(question, chosen))
+
+
+def _of_somebody(question: Question, fitting: Sequence[Rated]) -> Sequence[Rated]:
+    """Without those that name nobody, when a person is asked for and others do or they give a figure instead."""
+    if question.wanted is not Wanted.PERSON:
+        return fitting
+    fitting = [one for one in fitting if is_looked_up(question, one.piece) or not is_bare_figure(question, one.piece)]
+    return [one for one in fitting if links_of(one.piece.unit.text)] or fitting
 
 
 def _without_repeats(question: Question, fitting: Sequence[Rated]) -> list[Piece]:
@@ -152,21 +162,15 @@ def _beside_the_named(rated: Sequence[Rated], naming: Naming, pieces: Sequence[P
 
 def _answers(question: Question, one: Rated) -> bool:
     """Whether the piece holds enough of what is asked about the named thing, and the kind that is asked for."""
-    is_looked_up = _is_looked_up(question, one.piece)
-    if is_looked_up and one.coverage >= LEAST_COVERAGE and _is_what_is_sought(question, one.piece):
+    is_value = is_looked_up(question, one.piece)
+    if is_value and one.coverage >= LEAST_COVERAGE and _is_what_is_sought(question, one.piece):
         return True
-    if not is_looked_up and gives_only_the_named(question, one.piece):
+    if not is_value and gives_only_the_named(question, one.piece):
         return False
     fits = fits_kind(question.wanted, one.piece.unit) >= 0 and gives_what_is_asked(question, one.piece)
-    is_right_kind = is_looked_up or fits
+    is_right_kind = is_value or fits
     least = LEAST_COVERAGE if is_right_kind else WRONG_KIND_COVERAGE
     return one.coverage >= least and one.core >= LEAST_CORE
-
-
-def _is_looked_up(question: Question, piece: Piece) -> bool:
-    """Whether an identifier leads to the piece ("Who carries badge 45-3004?"): it then stands there as a value."""
-    identifiers = [name for name in question.names if len(name) > 3 and any(character.isdigit() for character in name)]
-    return any(name in piece.terms and name not in piece.home.identity.terms for name in identifiers)
 
 
 def _is_what_is_sought(question: Question, piece: Piece) -> bool:

@@ -120,3 +120,21 @@ def _value(piece: Piece) -> str:
     """What stands behind the label."""
     text, key = (_MARKS.sub(" ", part).strip() for part in (piece.unit.text, piece.unit.key))
     return text.removeprefix(key).strip(" :–—-")
+
+
+def is_looked_up(question: Question, piece: Piece) -> bool:
+    """Whether an identifier leads to the piece ("Who carries badge 45-3004?"): it then stands there as a value."""
+    identifiers = [name for name in question.names if len(name) > 3 and any(character.isdigit() for character in name)]
+    return any(name in piece.terms and name not in piece.home.identity.terms for name in identifiers)
+
+
+def is_bare_figure(question: Question, piece: Piece) -> bool:
+    """Whether it gives a number and no name but those of the question."""
+    text = piece.unit.text.replace(piece.unit.key, "", 1) if piece.unit.key else piece.unit.text
+    if not any(map(str.isdigit, text)) or "[[" in text or not text.isascii():
+        return False
+    names = (stem(fold(name)) for name in _CAPITALISED.findall(text))
+    return all(name in STOP_STEMS or name in question.terms for name in names)
+
+
+_CAPITALISED = re.compile(r"(?<![\w-])[A-Z][a-z]+(?![\w-])")

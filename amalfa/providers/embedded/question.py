@@ -9,6 +9,7 @@ from itertools import pairwise
 
 from amalfa.providers.embedded.months import with_iso_days
 from amalfa.providers.embedded.otherwords import OtherWords, read_other_words, usual_others
+from amalfa.providers.embedded.scene import asking_part, is_indirect
 from amalfa.providers.embedded.terms import STOP_STEMS, asked_terms, fold, stem, telling
 from amalfa.providers.embedded.wordlists import STOP_WORDS
 
@@ -37,6 +38,8 @@ class Question:
     may stand for a term. With `wants_value` one fact is asked for, such as a number or a name.
     `singular` are the stems of all words that are no plural. `counted` are those of what "how many" asks for, unless it
     is a measure; `heads` those right behind "which" or "what". `asks_for_subject`: "who reports to Ada", not "whom".
+    `scene` are terms that only set the scene: a fitting piece may do without them. `is_indirect`: it is about
+    somebody or something that it only describes.
     """
 
     text: str
@@ -51,6 +54,8 @@ class Question:
     counted: frozenset[str] = frozenset()
     heads: frozenset[str] = frozenset()
     asks_for_subject: bool = False
+    scene: frozenset[str] = frozenset()
+    is_indirect: bool = False
     others: OtherWords = field(default_factory=OtherWords)
 
 
@@ -60,21 +65,33 @@ def read_question(text: str, other_words: Sequence[tuple[str, Sequence[str]]] = 
     ordered = asked_terms(spelled_out)
     terms = tuple(telling(ordered))
     named = [asked_terms(name) for name in _names(text)]
+    names = frozenset(term for name in named for term in name if term in terms and term not in _GENERIC)
+    asking = asking_part(text)
     return Question(
         text=text,
         terms=terms,
-        names=frozenset(term for name in named for term in name if term in terms and term not in _GENERIC),
+        names=names,
         phrases=frozenset(pair for name in named for pair in pairwise(name) if not _GENERIC & set(pair)),
         pairs=frozenset(pairwise(term for term in ordered if term not in STOP_STEMS)),
-        wanted=wanted_by(text),
+        wanted=wanted_by(asking),
         wants_latest=bool(_LATEST.search(fold(text))),
-        wants_value=_wants_value(text),
+        wants_value=_wants_value(asking),
         singular=frozenset(stem(word) for word in _WORD.findall(fold(spelled_out)) if not word.endswith("s")),
-        counted=frozenset(_behind(_HOW_MANY, text)) - _MEASURES,
-        heads=frozenset(_behind(_WHICH, text)) & frozenset(terms) - _MEASURES,
-        asks_for_subject=bool(_SUBJECT.search(fold(text))),
+        counted=frozenset(_behind(_HOW_MANY, asking)) - _MEASURES,
+        heads=frozenset(_behind(_WHICH, asking)) & frozenset(terms) - _MEASURES,
+        asks_for_subject=bool(_SUBJECT.search(fold(asking))),
+        is_indirect=is_indirect(text),
+        scene=_scene(terms, asking, names),
         others=read_other_words(other_words) if other_words else usual_others(terms),
     )
+
+
+def _scene(terms: Sequence[str], asking: str, names: frozenset[str]) -> frozenset[str]:
+    """The terms that the asking part lacks; none when it has no term of its own."""
+    asked = frozenset(asked_terms(_PRICED.sub(UNSAID, asking, count=1)))
+    if not any(term in asked and term not in names for term in terms):
+        return frozenset()
+    return frozenset(terms) - asked - names
 
 
 def _behind(opening: re.Pattern[str], text: str) -> list[str]:
@@ -130,7 +147,7 @@ def _wants_value(text: str) -> bool:
 _FACTS = frozenset({Wanted.NUMBER, Wanted.TIME, Wanted.PLACE, Wanted.PERSON})
 _ATTRIBUTE = re.compile(
     r"^\W*(?:(?:in|on|at|to|for|by|from|under|with) )?"
-    r"(?:which|what (?!do|did|happen|should|can|could|would|will|if|about))"
+    r"(?:which|what (?!do|did|happen|should|can|could|would|will|if|about|(?:was|were|am|have|had) (?:i|we)\b))"
 )
 
 _WORDINGS: Mapping[Wanted, re.Pattern[str]] = {
@@ -138,6 +155,7 @@ _WORDINGS: Mapping[Wanted, re.Pattern[str]] = {
         r"\bhow (?:many|much|long|often|big|large|hot|warm|cold|old|early|late|far|high|tall|wide|deep|heavy|fast)\b"
         r"|\b(?:amount|percentage)\b|\bwhat (?:port|size|share)\b"
         r"|\bwhat (?:is|was) the (?:\w+ )?(?:cost|price|budget|fee|salary)\b"
+        r"|\bwas (?:kostet|kosten|zahl\w+|bezahl\w+)\b|\b(?:prix|tarif)\b"
         r"|\bwie ?(?:viele?|hoch|lange|oft|alt|gross|weit|tief|schwer|teuer)\b"
         r"|\b(?:combien|cuant[oa]s?|quant[oi])\b|いくつ|何(?:人|度|個|分|円)|多少|几"
     ),
@@ -174,7 +192,8 @@ _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _IDENTIFIER = re.compile(r"\w[._/]\w|[a-z][A-Z]|^--\w")
 _ABBREVIATION = re.compile(r"[A-Z]{2,5}s?")
 _GERMAN = re.compile(
-    r"\b(?:der|die|das|des|dem|den|ein|eine|ist|sind|hat|wie|wann|wer|welche[rsnm]?|im|zum|zur|von|vom)\b", re.I
+    r"\b(?:der|die|das|des|dem|den|ein|eine|ist|sind|hat|wie|wann|wer|welche[rsnm]?|im|zum|zur|von|vom|ich|wir|beim|bei|gibt|und|mit|auf|uns|man|denn|viele|kostet)\b",
+    re.I,
 )
 _OPENING_WORDS = "how is are was were give show list compare explain describe summarise summarize name count"
 _OPENERS = frozenset(_OPENING_WORDS.split())
@@ -187,9 +206,10 @@ def _names(text: str) -> list[str]:
     runs: list[list[str]] = [[]]
     for at, word in enumerate(words):
         follower = words[at + 1] if at + 1 < len(words) else ""
+        is_first = not at or words[at - 1].endswith((".", "?", "!", ":"))
         if _has_digit(word) or _IDENTIFIER.search(word):
             runs.extend([[word], []])
-        elif _is_name(word) and (at or (_is_name(follower) and not _opens(word)) or "'" in word):
+        elif _is_name(word) and not _is_small(word) and (not is_first or _begins_name(word, follower)):
             runs[-1].append(word)
         elif runs[-1]:
             runs.append([])
@@ -197,6 +217,23 @@ def _names(text: str) -> list[str]:
     is_german = len(_GERMAN.findall(text)) > 1
     runs = [run for run in runs if run and not (len(run) == 1 and (is_german or _ABBREVIATION.fullmatch(run[0])))]
     return [*quoted, *_DAY.findall(with_iso_days(fold(text))), *(" ".join(run) for run in runs)]
+
+
+def _begins_name(word: str, follower: str) -> bool:
+    """Whether a capital at the beginning of a sentence is that of a name: another follows, or a possessive."""
+    return (_is_name(follower) and not _opens(word)) or _APOSTROPHE.search(word) is not None
+
+
+def _is_small(word: str) -> bool:
+    """Whether it is a small word in a contraction ("What's", "I'd") or a day of the week."""
+    if fold(word) in _WEEKDAYS:
+        return True
+    bare, *ending = _APOSTROPHE.split(word, maxsplit=1)
+    return bool(ending) and stem(fold(bare)) in STOP_STEMS
+
+
+_WEEKDAYS = frozenset({"monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"})
+_APOSTROPHE = re.compile(r"['’]")
 
 
 def _is_name(word: str) -> bool:

@@ -64,7 +64,9 @@ def _weights(question: Question, pieces: Sequence[Piece], naming: Naming) -> dic
     known = [rare[term] for term in question.terms if term in rare]
     usual = sum(known) / len(known) if known else 1.0
     return {
-        term: rare.get(term, usual) * (1.0 if term in naming.names else _frame_weight(term, rare))
+        term: rare.get(term, usual)
+        * (SCENE_WEIGHT if term in question.scene else 1.0)
+        * (1.0 if term in naming.names else _frame_weight(term, rare))
         for term in question.terms
     }
 
@@ -76,11 +78,12 @@ def _frame_weight(term: str, known: Mapping[str, float]) -> float:
 
 
 FRAME_WEIGHT = 0.25
+SCENE_WEIGHT = 0.3
 
 _FRAMING_WORDS = """
     mean stand number date day time year place person part turn name way kind type thing command option step
     work possible say happen give correct right call current note write last latest newest change according use have
-    take come go follow
+    minute week month take come go follow
 """
 _FRAME_STEMS = frozenset(stem(word) for word in _FRAMING_WORDS.split())
 
@@ -117,7 +120,8 @@ class _Scale:
     def core_of(self, piece: Piece) -> list[str]:
         """The terms that say what is asked, not about what, and do not merely frame the question."""
         named = self.naming.names | piece.home.identity.terms
-        return [term for term in self.weights if term not in named and term not in _FRAME_STEMS]
+        apart = named | self.question.scene
+        return [term for term in self.weights if term not in apart and term not in _FRAME_STEMS]
 
     def _is_in(self, term: str, shown: Shown) -> bool:
         return self.question.others.says(term, shown) or self.naming.aliases.stand_in(term, shown)

@@ -39,7 +39,9 @@ def best_two_steps(
     Each must say something of its own that is asked: the first what leads to the other note, the second the rest.
     """
     core = [at for at, term in enumerate(question.terms) if term not in naming.names]
-    linking = [one for one in named if any(one.stated[at] for at in core) and links_of(one.piece.unit.text)]
+    linking = [one for one in named if links_of(one.piece.unit.text)]
+    if not question.is_indirect:
+        linking = [one for one in linking if any(one.stated[at] for at in core)]
     found = [
         TwoSteps(first, second, _together(first, second, core))
         for first in linking[:FIRST_STEPS]
