@@ -7,7 +7,9 @@ from typing import Generic, Literal, TypeVar
 
 LIGHT_TASKS = ("analyze", "metadata", "snippet", "rerank")
 HEAVY_TASKS = ("synthesize", "research", "chat")
-TASKS = LIGHT_TASKS + HEAVY_TASKS
+JSON_TASKS = (*LIGHT_TASKS, "extract")
+"""The tasks whose reply is always JSON. In the mode tiered they are for local models first."""
+TASKS = (*LIGHT_TASKS, *HEAVY_TASKS, "extract")
 
 T = TypeVar("T")
 JsonSchema = Mapping[str, object]

@@ -12,7 +12,7 @@ AmalfaError
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 if TYPE_CHECKING:  # 9 ms that every command of the client would pay for two annotations
     from amalfa.calls import Route, Usage
@@ -276,15 +276,27 @@ class Stalled(CallError):
 
 
 class Truncated(CallError):
-    """The reply ended without its terminal record, or at the token cap; what came is not an answer."""
+    """The reply ended without its terminal record, or at the token cap (`is_at_limit`); what came is not an answer."""
 
     code = "truncated"
 
+    def __init__(self, message: str, *, hint: str = "", is_maybe_paid: bool = False, is_at_limit: bool = False) -> None:
+        super().__init__(message, hint=hint, is_maybe_paid=is_maybe_paid)
+        self.is_at_limit = is_at_limit
+
 
 class BadReply(CallError):
-    """The reply is whole but does not fit what was asked for (broken JSON, wrong schema, a refusal)."""
+    """The reply is whole but does not fit what was asked for.
+
+    `gate` is where it was stopped: "parse" (no JSON), "schema" (JSON of another shape), "facts" (the right
+    shape, and what it says is not so).
+    """
 
     code = "bad_reply"
+
+    def __init__(self, message: str, *, hint: str = "", gate: Literal["parse", "schema", "facts"] = "parse") -> None:
+        super().__init__(message, hint=hint)
+        self.gate = gate
 
 
 class Forbidden(CallError):

@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from random import Random
 
 from amalfa.calls import Call, Judged, Material, Message, ModelName, PrivacyClass, Prompt, Route, Tier, Usage, Wish
@@ -130,6 +131,17 @@ class NoJitter(Random):
         return a
 
 
+@dataclass
+class FakeKept:
+    """Remembers what was kept."""
+
+    texts: dict[str, str] = field(default_factory=dict)
+
+    def keep(self, request_id: str, text: str) -> Path | None:
+        self.texts[request_id] = text
+        return Path("/state/replies") / f"{request_id}.txt"
+
+
 def means_over(
     providers: Sequence[FakeProvider],
     planner: "FakePlanner",
@@ -148,6 +160,7 @@ def means_over(
         redactor=Redactor((), ("keys", "emails", "cards")),
         witness=FakeWitness(),
         tracer=NoTracer(),
+        kept=FakeKept(),
         clock=clock,
         generation=generation,
     )

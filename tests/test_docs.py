@@ -27,16 +27,24 @@ from amalfa.config.edit import set_value
 from amalfa.config.environment import VARIABLES
 from amalfa.config.examine import examine
 from amalfa.config.fields import SettingRow, setting_rows
+from amalfa.config.routing_settings import Hint, Preferences, Strategy
 from amalfa.config.unread import is_unread
+from amalfa.config.values import camel_case
 from amalfa.daemon.generation import TASK_DEFAULTS
 from amalfa.errors import AmalfaError
+from amalfa.execution import asking, breaker, candidates, cooling, free_tier, retry, signals
+from amalfa.execution.counters import Counters
 from amalfa.paths import Project
+from amalfa.routing import seats
+from amalfa.routing.policy import _CODES
+from amalfa.server.metrics import Gauges, metrics_text
 from amalfa.server.routes import ROUTES
 from amalfa.tasks.catalog import CATALOG
 
 ROOT = Path(__file__).parent.parent
 PLAYBOOKS = ROOT / "playbooks"
 MANUAL = PLAYBOOKS / "sonar-manual.md"
+ROUTING = PLAYBOOKS / "routing.md"
 DOCUMENTS = (ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(PLAYBOOKS.rglob("*.md")))
 EXAMPLES = tuple(sorted((ROOT / "examples").glob("**/*.json")))
 
@@ -299,12 +307,72 @@ def test_the_table_of_routes_is_the_routes() -> None:
     assert documented == {f"{row.method} {row.path.replace(':path', '')}" for row in ROUTES} | {"GET /openapi.json"}
 
 
+def _strings(node: ast.expr | None) -> Iterator[str]:
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield node.value
+
+
+def _refusal_codes() -> set[str]:
+    """The code of every refusal: pairs that rules return, arguments of whoever refuses, states that forbid."""
+    found = set(_CODES.values())
+    for name in ("routing/forbidden.py", "routing/policy.py", "execution/executor.py"):
+        for node in ast.walk(ast.parse(_text(ROOT / "amalfa" / name))):
+            if isinstance(node, ast.Return) and isinstance(node.value, ast.Tuple) and name.endswith("forbidden.py"):
+                found |= set(_strings(node.value.elts[0]))
+            if isinstance(node, ast.Call) and len(node.args) > 1:
+                called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+                found |= set(_strings(node.args[1])) if called in ("_refuse", "refuse", "skip") else set()
+    return found
+
+
+def test_routing_explains_every_code_of_a_refusal_and_no_other() -> None:
+    rows = _rows(_section(ROUTING, "Why a model is refused"))
+    assert {row[0].strip("`") for row in rows if row[0].startswith("`")} == _refusal_codes()
+
+
+def test_routing_lists_every_metric_with_its_labels() -> None:
+    counters = Counters()
+    page = metrics_text(counters, Gauges(1, 0, 0)).decode()
+    kinds = dict(re.findall(r"^# TYPE (\w+) (\w+)$", page, re.MULTILINE)) | {"amalfa_local_ratio": "gauge"}
+    rows = {row[0].strip("`"): row for row in _rows(_section(ROUTING, "Metrics")) if row[0].startswith("`")}
+    assert {name: row[1] for name, row in rows.items()} == kinds
+
+
+def test_routing_names_every_strategy_preference_and_hint() -> None:
+    for heading, known in (
+        ("The strategies", get_args(Strategy)),
+        ("Preferences, one by one", [camel_case(name) for name in Preferences.model_fields]),
+        ("Hints", get_args(Hint)),
+    ):
+        rows = _rows(_section(ROUTING, heading))
+        named = [row[0].strip("`").partition(":")[0] for row in rows if row[0].startswith("`")]
+        assert sorted(named) == sorted(known), heading
+
+
+def test_numbers_of_the_failure_handling_are_the_programs() -> None:
+    follows, text = _section(ROUTING, "What follows a failure"), _text(ROUTING)
+    assert f"up to {retry.WAIT_MAX_S:.0f} s, or under {retry.WAIT_WITH_PEER_S:.0f} s" in follows
+    assert f"random wait of at most {retry.BACKOFF_BASE_S:g} s" in follows
+    assert f"rests for {signals.UNSAID_REST_S:.0f} s" in follows
+    assert f"rests for {cooling.OUT_OF_MEMORY_S:.0f} s" in follows
+    assert f"first time that is {breaker.OPEN_S:.0f} s" in follows
+    assert f"{free_tier.PER_MINUTE} calls in a minute, and {free_tier.PER_DAY} on a UTC day" in follows
+    assert f"waits {asking.LOADING_PATIENCE_S:.0f} s" in text
+    assert f"At most {candidates.MATCHED_MAX} are added" in text
+    assert f"${seats.UNKNOWN_CEILING.input_usd:g} in, ${seats.UNKNOWN_CEILING.output_usd:g} out" in text
+
+
+def _keys(model: type[BaseModel]) -> set[str]:
+    """The fields of a type as they are written in JSON."""
+    return {field.alias or name for name, field in model.model_fields.items()}
+
+
 def test_the_table_of_tasks_names_every_input_and_output() -> None:
     table = _rows(_section(MANUAL, "Which tasks there are"))
     rows = {row[0].strip("`"): row for row in table if row[0].startswith("`")}
     assert set(rows) == set(CATALOG)
     for name, task in CATALOG.items():
-        assert set(re.findall(r"`(\w+)`", rows[name][1])) >= set(task.given.model_fields), name
+        assert set(re.findall(r"`(\w+)`", rows[name][1])) >= _keys(task.given), name
         if rows[name][2].startswith("as "):
             continue
         assert set(re.findall(r"`(\w+)`", rows[name][2])) >= set(task.made.model_fields), name

@@ -20,6 +20,7 @@ TOP: Contents = {
         "metadata": (f"{_HERE}.tasks:metadata", "Describe a note: title, summary, keywords, kind."),
         "snippet": (f"{_HERE}.tasks:snippet", "Find the lines of a file that answer a query."),
         "synthesize": (f"{_HERE}.tasks:synthesize", "Answer a question from the files given."),
+        "extract": (f"{_HERE}.extract:extract", "Put what a text says into the form of a JSON Schema."),
     },
     "Sonar": {
         "sonar": (f"{_HERE}.sonar:sonar", "Start, stop and watch the daemon; chat with it."),

@@ -65,7 +65,7 @@ def passed_over(route: Document, model: str) -> list[str]:
     failed = [
         f"{attempt.text('model')}: {attempt.text('error') or attempt.text('outcome')}"
         for attempt in route.items("attempts")
-        if attempt.text("outcome") not in ("", "ok")
+        if attempt.text("outcome") not in ("", "ok") and attempt.text("model") != model
     ]
     unreached = [
         f"{one.text('model')}: {one.text('detail') or one.text('code')}"

@@ -23,7 +23,7 @@ from amalfa.config.values import (
     shorthand,
 )
 
-TASK_NAMES = (*TASKS, "extract")
+TASK_NAMES = TASKS
 TaskName = Literal["analyze", "metadata", "snippet", "rerank", "synthesize", "research", "chat", "extract"]
 
 DEFAULT_CLOUD_HOST = "openrouter.ai/api/v1"

@@ -9,7 +9,7 @@ import anyio
 import anyio.lowlevel
 import anyio.to_thread
 
-from amalfa.calls import LIGHT_TASKS, Call, Material, Message, ModelName, Prompt, strictest
+from amalfa.calls import JSON_TASKS, Call, Material, Message, ModelName, Prompt, strictest
 from amalfa.config.load import load
 from amalfa.config.loaded import Loaded
 from amalfa.daemon.generation import Generation, Lasting, task_rules
@@ -115,7 +115,7 @@ class _Decider:
             Material(question=asked.prompt),
             max_tokens=rules.max_tokens,
             temperature=rules.temperature,
-            schema=_ANY_OBJECT if asked.task in LIGHT_TASKS else None,
+            schema=_ANY_OBJECT if asked.task in JSON_TASKS else None,
         )
         privacy = strictest((rules.privacy, asked.privacy))
         return Call("dry-run", asked.task, prompt, privacy, float("inf"), asked.wish)
@@ -127,7 +127,10 @@ class _Decider:
         )
 
     def _is_loaded(self, model: ModelName) -> bool:
-        presence = self._lasting.board.presence_of(self._providers[model.provider])
+        provider = self._providers[model.provider]
+        if provider.type != "ollama":
+            return True  # other servers load their models when they start
+        presence = self._lasting.board.presence_of(provider)
         wanted = full_name(model.model)
         return any(full_name(name) == wanted for host in presence.hosts for name in host.loaded)
 

@@ -25,6 +25,7 @@ from amalfa.execution.counters import Counters
 from amalfa.execution.decisions import Decisions
 from amalfa.execution.embedder import EmbeddingModel, EmbeddingProvider
 from amalfa.execution.free_limits import FreeLimits
+from amalfa.execution.kept import KeptReplies
 from amalfa.execution.ledger import SqliteLedger
 from amalfa.execution.reconcile import Reconciler
 from amalfa.execution.signals import new_signals
@@ -105,6 +106,7 @@ async def _lasting(places: Places, database: Database, running: TaskGroup, *, no
         catalogues,
         Bookkeeper(Accounts(UsageBook(database), counters, Decisions(), clock)),
         find_tracer(),
+        KeptReplies(places.folder / "replies"),
         clock,
         running,
     )

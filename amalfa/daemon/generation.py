@@ -15,6 +15,7 @@ from amalfa.config.settings import Settings, TaskSettings
 from amalfa.daemon.notes import Library
 from amalfa.daemon.witness import Bookkeeper
 from amalfa.execution.executor import Executor
+from amalfa.execution.kept import KeptReplies
 from amalfa.execution.ledger import SqliteLedger
 from amalfa.execution.means import Means
 from amalfa.execution.redaction import Redactor
@@ -47,6 +48,7 @@ TASK_DEFAULTS = {
     "synthesize": TaskDefaults(180, 0.2, 2_000),
     "research": TaskDefaults(300, 0.3, 3_000),
     "chat": TaskDefaults(180, 0.5, 2_000),
+    "extract": TaskDefaults(120, 0.0, 4_000),
 }
 
 
@@ -61,6 +63,7 @@ class Lasting:
     catalogues: CatalogueKeeper
     bookkeeper: Bookkeeper
     tracer: Tracer
+    kept: KeptReplies
     clock: Clock
     tasks: TaskGroup
 
@@ -94,6 +97,7 @@ class Generation:
             redactor=Redactor(privacy.redact, privacy.redact_built_in),
             witness=lasting.bookkeeper,
             tracer=lasting.tracer,
+            kept=lasting.kept,
             clock=lasting.clock,
             generation=number,
         )

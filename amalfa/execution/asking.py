@@ -1,19 +1,22 @@
 """One attempt at one model: its ledger row, its conversation, and what it cost. Decides nothing."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Protocol, assert_never
 
 import anyio
+import anyio.to_thread
 
 from amalfa.calls import Call, Prompt, Usage
 from amalfa.clock import Clock
-from amalfa.errors import BadReply, CallError, Stalled
-from amalfa.execution.ledger import Closing, CostSource, Ledger, Opening
+from amalfa.errors import BadReply, CallError, Stalled, Truncated
+from amalfa.execution.ledger import Closing, CostSource, JsonGate, Ledger, Opening
+from amalfa.execution.reading import Read
 from amalfa.execution.report import Outcome
 from amalfa.execution.spans import AttemptSpan, Tracer
 from amalfa.execution.steps import Emit, Phase
+from amalfa.execution.structured.limits import is_long
 from amalfa.providers.provider import Accepted, Finished, Provider, Request, TextDelta, Waiting
 from amalfa.routing.plan import Entry
 
@@ -41,7 +44,7 @@ class Order:
     opening: Opening
     deadline_s: float
     has_peer: bool
-    reads: Callable[[str], object]
+    reads: Read[object]
     redactions: int = 0
 
 
@@ -71,7 +74,7 @@ class Attempter:
                 _tell(span, outcome)
                 # A cancelled caller must not take the row's end with it.
                 with anyio.CancelScope(shield=True), anyio.move_on_after(CLOSE_LEDGER_S):
-                    await self._ledger.close(row, _closing(outcome))
+                    await self._ledger.close(row, _closing(outcome, is_json=order.prompt.schema is not None))
         return outcome
 
     async def _converse(self, order: Order, provider: Provider, row: int) -> Outcome:
@@ -107,7 +110,7 @@ class Attempter:
                             assert_never(event)
         except CallError as error:
             return Outcome(text="".join(pieces), error=error)
-        return _whole("".join(pieces), finished, order)
+        return await _whole("".join(pieces), finished, order)
 
     def _check_patience(self, event: Waiting, since_s: float | None, order: Order) -> float | None:
         """When the loading began; raises Stalled when it goes on and another model could serve meanwhile."""
@@ -121,13 +124,15 @@ class Attempter:
         return began_s
 
 
-def _whole(text: str, finished: Finished | None, order: Order) -> Outcome:
+async def _whole(text: str, finished: Finished | None, order: Order) -> Outcome:
     if finished is None:
         return Outcome(text=text, error=Stalled("The provider stopped without saying that it was done."))
     try:
-        return Outcome(text, order.reads(text), finished)
+        # A long reply is read in a thread of its own, so that nobody else waits for it.
+        reading = await anyio.to_thread.run_sync(order.reads, text) if is_long(text) else order.reads(text)
     except BadReply as problem:
         return Outcome(text, None, finished, problem)
+    return Outcome(text, reading.value, finished, repairs=reading.repairs)
 
 
 def priced(outcome: Outcome, entry: Entry, ms: int) -> Outcome:
@@ -168,9 +173,33 @@ def _tell(span: AttemptSpan, outcome: Outcome) -> None:
     )
 
 
-def _closing(outcome: Outcome) -> Closing:
-    usage, source = outcome.usage, outcome.cost_source
-    upstream_id = outcome.finished.generation_id if outcome.finished else None
-    if outcome.error:
-        return Closing("failed", usage, outcome.error.code, upstream_id, cost_source=source)
-    return Closing("ok" if outcome.finished else "cancelled", usage, None, upstream_id, cost_source=source)
+def _closing(outcome: Outcome, *, is_json: bool) -> Closing:
+    error, finished = outcome.error, outcome.finished
+    return Closing(
+        "failed" if error else "ok" if finished else "cancelled",
+        outcome.usage,
+        error.code if error else None,
+        finished.generation_id if finished else None,
+        repairs=outcome.repairs,
+        cost_source=outcome.cost_source,
+        json_gate=_gate(outcome) if is_json else None,
+    )
+
+
+def _gate(outcome: Outcome) -> JsonGate | None:
+    """How far a reply that had to be JSON came; None when there was no reply to speak of."""
+    match outcome.error:
+        case None if outcome.finished is None:
+            return None
+        case None:
+            return "repaired" if outcome.repairs else "valid"
+        case BadReply(gate="parse"):
+            return "unparsed"
+        case BadReply(gate="schema"):
+            return "invalid"
+        case BadReply():
+            return "unfit"
+        case Truncated():
+            return "cut"
+        case _:
+            return None

@@ -39,7 +39,10 @@ class Unsettled:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """An attempt as its end was written down. `outcome` is an error code, or "ok", "cancelled", "cached"."""
+    """An attempt as its end was written down. `outcome` is an error code, or "ok", "cancelled", "cached".
+
+    `json_gate` is that of the ledger's `Closing`; None for a reply that had not to be JSON.
+    """
 
     task: str
     model: str
@@ -48,7 +51,7 @@ class Ended:
     team: str
     outcome: str
     usage: Usage
-    is_repaired: bool
+    json_gate: str | None
 
 
 class Listener(Protocol):
@@ -67,7 +70,7 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id
 _FIND = "SELECT day, team, cost_usd, reserved_usd, task, model, provider, tier FROM attempt WHERE id = ?"
 _COMPLETE = """
 UPDATE attempt SET state = ?, error_code = ?, tokens_in = ?, tokens_out = ?, cost_usd = coalesce(?, cost_usd),
-                   ms = ?, upstream_id = coalesce(?, upstream_id), repairs = ?, cost_source = ?
+                   ms = ?, upstream_id = coalesce(?, upstream_id), repairs = ?, cost_source = ?, json_gate = ?
 WHERE id = ?
 """
 _NAME = "UPDATE attempt SET upstream_id = ? WHERE id = ? AND upstream_id IS NULL"

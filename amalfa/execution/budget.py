@@ -70,7 +70,8 @@ def _texts(prompt: Prompt) -> list[str]:
 
 def _tokens_at_most(text: str) -> int:
     encoded = text.encode("utf-8", "surrogatepass")
-    signs, digits, wide = (_count(encoded, kind) for kind in (_SIGNS, _DIGITS, _NOT_ASCII))
+    signs, digits = _count(encoded, _SIGNS), _count(encoded, _DIGITS)
+    wide = 0 if text.isascii() else _count(encoded, _NOT_ASCII)
     plain = len(encoded) - signs - digits - wide
     sixths = _PLAIN * plain + _SIGN * signs + _DIGIT * digits + _WIDE * wide
     return -(-sixths // 6)

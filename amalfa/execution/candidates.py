@@ -134,6 +134,7 @@ def _candidate(model: ModelName, rank: int, around: Surroundings) -> Candidate:
         rank=rank + FORWARDED_RANK if is_forwarded else rank,
         has_verified_host=_has_verified_host(provider),
         is_forwarded=is_forwarded,
+        is_loaded_on_demand=provider.type == "ollama" and provider.tier is Tier.LOCAL,
         can_promise_zdr=provider.type == "openrouter",
         takes_max_price=provider.type == "openrouter",
         price=_price(provider, facts.price, is_forwarded=is_forwarded),

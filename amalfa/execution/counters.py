@@ -8,8 +8,7 @@ from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from amalfa.calls import LIGHT_TASKS, Tier
-from amalfa.errors import BadReply
+from amalfa.calls import Tier
 from amalfa.execution.attempts import Ended
 from amalfa.execution.decisions import Decision
 
@@ -122,8 +121,8 @@ class Counters:
             self.cost_usd.add((ended.team, model), usage.cost_usd)
         if ended.outcome == "ok":
             self.latency.add((model, ended.provider), usage.ms / 1000)
-        if result := _json_result(ended):
-            self.json_replies.add((ended.task, model, result))
+        if ended.json_gate:
+            self.json_replies.add((ended.task, model, ended.json_gate))
 
     def settled(self, *, team: str, model: str, cost_usd: float) -> None:
         """A cost became known after the end of its attempt."""
@@ -135,14 +134,3 @@ class Counters:
         counts = self.served.counts
         total = sum(counts.values())
         return None if total == 0 else 1 - counts.get((str(Tier.CLOUD),), 0.0) / total
-
-
-def _json_result(ended: Ended) -> str | None:
-    """What became of a reply that had to be JSON; None for any other. Only the light tasks always ask for JSON."""
-    if ended.task not in LIGHT_TASKS:
-        return None
-    if ended.outcome == BadReply.code:
-        return "refused"
-    if ended.outcome == "ok":
-        return "repaired" if ended.is_repaired else "valid"
-    return None

@@ -5,8 +5,8 @@ failure ends the call (`BrokenOff`). For everybody else a broken attempt is thro
 """
 
 import logging
-from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Generic, TypeVar, assert_never, cast
 
 import anyio
@@ -27,8 +27,9 @@ from amalfa.errors import (
 from amalfa.execution.asking import Attempter, Order
 from amalfa.execution.ledger import Opening
 from amalfa.execution.means import Means
+from amalfa.execution.reading import Read, Reading
 from amalfa.execution.report import Outcome, Report
-from amalfa.execution.retry import Again, Corrective, NextModel, Stop, next_step
+from amalfa.execution.retry import Again, Corrective, Longer, NextModel, Step, Stop, next_step
 from amalfa.execution.size import size_of
 from amalfa.execution.spans import CallSpan
 from amalfa.execution.steps import Chosen, Delta, Emit, Phase
@@ -44,8 +45,6 @@ REDACT_ON_LOOP_MAX_CHARACTERS = 64_000
 
 
 T = TypeVar("T")
-Read = Callable[[str], T]
-"""Turns a whole reply into a value; raises BadReply with a sentence the model can act on."""
 
 
 class Executor:
@@ -70,8 +69,9 @@ class Executor:
         return await _Run(self._means, call, emit, read=read, is_live=False).answer()
 
 
-def _unread(text: str) -> None:
+def _unread(text: str) -> Reading[None]:
     """Free text has no value beside itself."""
+    return Reading(None)
 
 
 class _Run(Generic[T]):
@@ -87,6 +87,7 @@ class _Run(Generic[T]):
         self._started_s = means.clock.monotonic_s()
         self._elsewhere_s = 0.0
         self._spent_usd = 0.0
+        self._unreadable: str | None = None
         self._attempter = Attempter(means.ledger, means.clock, means.tracer, emit=emit, hear=self._hear)
 
     async def answer(self) -> Answer[T]:
@@ -115,12 +116,13 @@ class _Run(Generic[T]):
                 return entry, outcome
             if isinstance(outcome.error, ContextTooLong):
                 followers = _with_longer_context(followers, outcome.error.limit_tokens or entry.context_tokens)
-        raise self._unserved(report)
+        kept = await self._keep_unreadable()
+        raise self._unserved(report, kept)
 
     async def _serve(self, entry: Entry, plan: Plan, report: Report, followers: list[Entry]) -> Outcome | None:
         """Ask one model, again where its failure is worth a wait or a correction. None: it was not asked at all."""
         provider, signals = self._means.providers[entry.model.provider], self._means.signals
-        prompt, tries, outcome = self._call.prompt, 0, None
+        prompt, tries, outcome = self._sized(entry), 0, None
         while True:
             order = await self._prepared(entry, prompt, plan, report, followers)
             if order is None:
@@ -139,19 +141,38 @@ class _Run(Generic[T]):
                 random=signals.random,
                 was_heard=self._was_heard,
             )
-            match step:
-                case Stop():
-                    raise self._broken_off(outcome.error, report)
-                case NextModel():
-                    return outcome
-                case Corrective():
-                    prompt = _corrected(self._call.prompt, outcome.text, outcome.error.message)
-                case Again(wait_s, needs_budget):
-                    if needs_budget and not signals.retries.allow():
-                        return outcome
-                    await self._wait(wait_s, is_asked=not needs_budget)
-                case _:
-                    assert_never(step)
+            if isinstance(step, Stop):
+                raise self._broken_off(outcome.error, report)
+            following = await self._following(step, order.prompt, outcome)
+            if following is None:
+                return outcome
+            prompt = following
+
+    async def _following(self, step: Step, prompt: Prompt, outcome: Outcome) -> Prompt | None:
+        """What to ask the same model next; None when it is another model's turn."""
+        match step:
+            case Stop() | NextModel():
+                return None
+            case Corrective():
+                self._unreadable = outcome.text
+                return _corrected(prompt, outcome)
+            case Longer():
+                return replace(prompt, max_tokens=2 * prompt.max_tokens)
+            case Again(wait_s, needs_budget):
+                if needs_budget and not self._means.signals.retries.allow():
+                    return None
+                await self._wait(wait_s, is_asked=not needs_budget)
+                return prompt
+            case _:
+                assert_never(step)
+
+    def _sized(self, entry: Entry) -> Prompt:
+        """The prompt with room for a reply of the usual size; only replies with a schema have one."""
+        prompt = self._call.prompt
+        if prompt.schema is None:
+            return prompt
+        sizes = self._means.signals.outputs
+        return replace(prompt, max_tokens=sizes.cap(self._call.task, str(entry.model), prompt.max_tokens))
 
     async def _prepared(
         self, entry: Entry, prompt: Prompt, plan: Plan, report: Report, followers: list[Entry]
@@ -213,6 +234,7 @@ class _Run(Generic[T]):
         if outcome.error is None:
             tokens_in = outcome.usage.tokens_in or size_of(order.prompt).likely_in
             signals.succeeded(provider, entry.model, tokens_in=tokens_in, ms=outcome.usage.ms)
+            signals.outputs.add(self._call.task, str(entry.model), outcome.usage.tokens_out or 0)
         else:
             signals.failed(provider, entry.model, outcome.error)
             # The code alone: a provider's message may quote the prompt.
@@ -240,7 +262,13 @@ class _Run(Generic[T]):
         broken.__cause__ = error
         return broken
 
-    def _unserved(self, report: Report) -> AmalfaError:
+    async def _keep_unreadable(self) -> Path | None:
+        """Keep the reply that could not be read, when nobody else could serve either."""
+        if self._unreadable is None:
+            return None
+        return await anyio.to_thread.run_sync(self._means.kept.keep, self._call.request_id, self._unreadable)
+
+    def _unserved(self, report: Report, kept: Path | None) -> AmalfaError:
         task, route = self._call.task, report.route(None)
         errors = report.errors
         ran_out = self._left_s() <= 0 or (
@@ -254,7 +282,8 @@ class _Run(Generic[T]):
             return OverBudget(
                 message, hint="raise the limit, or allow a cheaper model; `amalfa route` shows what it costs"
             )
-        return NoProvider(f"No model could serve {task}. {report.failures()}", hint=report.hint(), route=route)
+        hint = f"look at the reply in {kept}, or ask a bigger model with -m" if kept else report.hint()
+        return NoProvider(f"No model could serve {task}. {report.failures()}", hint=hint, route=route)
 
     def _end(self, route: Route, usage: Usage, error: AmalfaError | None, span: CallSpan) -> None:
         span.ended(route, usage, error)
@@ -305,7 +334,8 @@ def _with_longer_context(followers: list[Entry], limit: int | None) -> list[Entr
     return [entry for entry in followers if entry.context_tokens is None or entry.context_tokens > limit]
 
 
-def _corrected(prompt: Prompt, bad_reply: str, problem: str) -> Prompt:
+def _corrected(prompt: Prompt, outcome: Outcome) -> Prompt:
     """The same prompt with the bad reply quoted back, as data, and what was wrong with it."""
+    problem = outcome.error.message if outcome.error else ""
     correction = Message("user", f"That reply could not be used. {problem} Reply again, with the JSON object alone.")
-    return replace(prompt, messages=(*prompt.messages, Message("assistant", bad_reply), correction))
+    return replace(prompt, messages=(*prompt.messages, Message("assistant", outcome.text), correction))

@@ -28,6 +28,10 @@ from amalfa.store.database import Database
 
 log = logging.getLogger("amalfa.execution")
 
+JsonGate = Literal["valid", "repaired", "unparsed", "invalid", "unfit", "cut"]
+"""How far a reply that had to be JSON came: used as it was or mended; stopped for no JSON, another shape, what it says,
+or a missing end."""
+
 CostSource = Literal["reported", "computed", "unknown", "none"]
 
 
@@ -69,6 +73,7 @@ class Closing:
     upstream_id: str | None = None
     repairs: tuple[str, ...] = ()
     cost_source: CostSource = "reported"
+    json_gate: JsonGate | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,6 +290,7 @@ def _closed(closing: Closing, cost_usd: float | None, noted: str | None) -> tupl
         closing.upstream_id or noted,
         ",".join(closing.repairs) or None,
         "unknown" if is_unknown else closing.cost_source,
+        closing.json_gate,
     )
 
 
@@ -297,5 +303,5 @@ def _ended(found: Found, closing: Closing, cost_usd: float | None) -> Ended:
         team=found.team,
         outcome=closing.error_code or closing.state,
         usage=replace(closing.usage, cost_usd=cost_usd),
-        is_repaired=bool(closing.repairs),
+        json_gate=closing.json_gate,
     )

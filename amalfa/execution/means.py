@@ -7,6 +7,7 @@ from typing import Protocol
 from amalfa.calls import Call, Route, Usage
 from amalfa.clock import Clock
 from amalfa.errors import AmalfaError
+from amalfa.execution.kept import Keeps
 from amalfa.execution.ledger import Ledger, Limit
 from amalfa.execution.redaction import Redactor
 from amalfa.execution.signals import Signals
@@ -38,5 +39,6 @@ class Means:
     redactor: Redactor
     witness: Witness
     tracer: Tracer
+    kept: Keeps
     clock: Clock
     generation: int

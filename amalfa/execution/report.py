@@ -18,13 +18,15 @@ CHARACTERS_PER_TOKEN = 4
 class Outcome:
     """How one attempt ended. No `error` and no `finished` means that the caller left while it ran.
 
-    `usage` holds what it took and cost, with the source of the cost, as soon as it has ended.
+    `repairs` names what was mended to read it. `usage` holds what it took and cost, with the source of the
+    cost, as soon as it has ended.
     """
 
     text: str = ""
     value: object = None
     finished: Finished | None = None
     error: CallError | None = None
+    repairs: tuple[str, ...] = ()
     usage: Usage = NO_USAGE
     cost_source: CostSource = "unknown"
 
@@ -55,6 +57,7 @@ class Report:
         self._sent: list[tuple[str, int]] = []
         self._skipped: dict[str, Judged] = {}
         self._redactions = 0
+        self._repairs: tuple[str, ...] = ()
 
     def add(self, entry: Entry, outcome: Outcome, *, redactions: int = 0) -> None:
         """Write down one attempt that has ended, and how many places of its text were blanked."""
@@ -70,6 +73,7 @@ class Report:
                 error=_told(error) if error else "",
             )
         )
+        self._repairs = outcome.repairs
         if error:
             self._errors.append(error)
         if entry.leaves_machine and not isinstance(error, ConnectFailed | Forbidden):
@@ -107,26 +111,44 @@ class Report:
             task=self._call.task,
             strategy=self._plan.strategy,
             reason=self._reason(entry) if entry else self.failures(),
-            candidates=tuple(self._skipped.get(one.model, one) for one in self._plan.judged),
+            candidates=tuple(self._judged()),
             attempts=tuple(self._attempts),
             generation=self._generation,
             request_id=self._call.request_id,
             left_machine=self._left_machine(),
+            repairs=self._repairs,
         )
 
     def failures(self) -> str:
         """One sentence for each model that failed or was refused, in the order of the plan."""
         tried = [f"{attempt.model}: {attempt.error}" for attempt in self._attempts if attempt.error]
-        judged = (self._skipped.get(one.model, one) for one in self._plan.judged)
-        refused = [f"{one.model}: {one.detail}" for one in judged if one.verdict == "refused"]
+        # A remedy that stands in the hint is not said twice.
+        hint = self.hint()
+        refused = [
+            f"{one.model}: {one.detail.removesuffix(f' Fix: {hint}')}"
+            for one in self._judged()
+            if one.verdict == "refused"
+        ]
         return " ".join(sentence.rstrip(".") + "." for sentence in (*tried, *refused))
 
     def hint(self) -> str:
         """What to do about the first failure that says so."""
-        usual = "amalfa doctor"
-        if any(one.code == "cloud_disabled" for one in self._plan.judged) and self._call.wish.prefer == "cloud":
-            usual = "amalfa config set sonar.cloud.enabled true"
-        return next((error.hint for error in self._errors if error.hint), usual)
+        hints = [error.hint for error in self._errors]
+        hints += [_split_fix(one.detail)[1] for one in sorted(self._judged(), key=lambda one: not one.is_wanted)]
+        return next(filter(None, hints), self._usual_hint())
+
+    def _usual_hint(self) -> str:
+        codes = {one.code for one in self._plan.judged}
+        if self._call.wish.prefer == "cloud" and "cloud_disabled" in codes:
+            return "amalfa config set sonar.cloud.enabled true"
+        if self._call.wish.prefer == "cloud" and "privacy" in codes:
+            return "ask without --cloud, so that a local model may read it"
+        if "context_too_short" in codes:
+            return "ask about less at once, or a model with a longer context with -m"
+        return "amalfa doctor"
+
+    def _judged(self) -> list[Judged]:
+        return [self._skipped.get(one.model, one) for one in self._plan.judged]
 
     def _reason(self, entry: Entry) -> str:
         failed = [f"{attempt.model} failed: {attempt.error.rstrip('.')}" for attempt in self._attempts if attempt.error]
@@ -135,8 +157,7 @@ class Report:
 
     def _passed_over(self, entry: Entry) -> list[Judged]:
         """The models that the rules allow but that were not available, and whatever was asked for by name."""
-        judged = (self._skipped.get(one.model, one) for one in self._plan.judged)
-        refused = (one for one in judged if one.verdict == "refused" and one.model != str(entry.model))
+        refused = (one for one in self._judged() if one.verdict == "refused" and one.model != str(entry.model))
         return [one for one in refused if one.is_wanted or one.code in _OUT_OF_REACH]
 
     def _left_machine(self) -> LeftMachine | None:
@@ -148,6 +169,12 @@ class Report:
 
     def _estimated_tokens(self) -> int:
         return self._call.prompt.text_length // CHARACTERS_PER_TOKEN
+
+
+def _split_fix(detail: str) -> tuple[str, str]:
+    """A sentence and the remedy that may follow it."""
+    sentence, _, fix = detail.partition(" Fix: ")
+    return sentence, fix
 
 
 def _told(error: CallError) -> str:

@@ -56,10 +56,15 @@ class Corrective:
 
 
 @dataclass(frozen=True, slots=True)
+class Longer:
+    """Ask the same model the same thing once more, with twice the room for its reply."""
+
+
+@dataclass(frozen=True, slots=True)
 class NextModel:
     """Ask the next model of the plan, at once; `needs` says what it should have more of than this one."""
 
-    needs: Literal["anything", "longer_context", "longer_reply"] = "anything"
+    needs: Literal["anything", "longer_context"] = "anything"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +72,7 @@ class Stop:
     """End the call: somebody has heard a part of this reply, and no other may be spliced onto it."""
 
 
-Step = Again | Corrective | NextModel | Stop
+Step = Again | Corrective | Longer | NextModel | Stop
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +110,7 @@ def _longer_context(_error: CallError, _moment: _Moment) -> Step:
 
 
 def _cut(error: CallError, _moment: _Moment) -> Step:
-    # Counts come at a reply's end, so a reply that has them was ended by its provider, at the limit of tokens.
-    return NextModel("longer_reply" if error.usage is not None else "anything")
+    return Longer() if isinstance(error, Truncated) and error.is_at_limit else NextModel()
 
 
 def _correct(_error: CallError, _moment: _Moment) -> Step:

@@ -11,6 +11,7 @@ from amalfa.execution.breaker import Breakers, RouteKey
 from amalfa.execution.cooling import OUT_OF_MEMORY_S, Cooling
 from amalfa.execution.free_tier import FreeTier
 from amalfa.execution.latency import Latencies
+from amalfa.execution.outputs import OutputSizes
 from amalfa.execution.retry import RetryBudget
 from amalfa.providers.provider import Provider
 
@@ -36,6 +37,7 @@ class Signals:
     free_tier: FreeTier
     latencies: Latencies
     retries: RetryBudget
+    outputs: OutputSizes
     random: Random
 
     def enter(self, provider: Provider, model: ModelName) -> str | None:
@@ -77,6 +79,7 @@ def new_signals(verdicts: Verdicts, *, clock: Clock, random: Random | None = Non
         FreeTier(clock=clock),
         Latencies(),
         RetryBudget(clock=clock),
+        OutputSizes(),
         chance,
     )
 

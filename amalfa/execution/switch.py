@@ -191,10 +191,14 @@ class Switch:
 
     def _follow_surroundings(self) -> None:
         """Forget what was surveyed when something it rests on has changed."""
-        around, now = self._around, self._look_around()
-        if around is None or around.catalogue is not now.catalogue or not _are_same(around.presences, now.presences):
-            self._around = now
-            self._seen.clear()
+        around = self._around
+        # The board replaces a presence whenever it learns something, so identity tells, and quickly.
+        if around is not None and around.catalogue is self._catalogue():
+            seen, presence_of = around.presences, self._board.presence_of
+            if all(presence_of(provider) is seen[name] for name, provider in self._providers.items()):
+                return
+        self._around = self._look_around()
+        self._seen.clear()
 
     def _surroundings(self) -> Surroundings:
         self._around = self._around or self._look_around()
@@ -257,8 +261,3 @@ class Switch:
             hint_name=hint_name or "",
             needs_json=call.prompt.schema is not None,
         )
-
-
-def _are_same(before: Mapping[str, Presence], now: Mapping[str, Presence]) -> bool:
-    # The board replaces a presence whenever it learns something, so identity tells, and quickly.
-    return before.keys() == now.keys() and all(before[name] is now[name] for name in now)

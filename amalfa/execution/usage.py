@@ -12,8 +12,8 @@ from typing import Any, Literal
 
 import apsw
 
-from amalfa.calls import LIGHT_TASKS
 from amalfa.errors import UsageProblem
+from amalfa.execution.json_replies import JsonLine, JsonReplies, json_lines, json_total
 from amalfa.store.database import Database
 from amalfa.store.rows import fetch
 
@@ -47,16 +47,6 @@ class Sums:
 
 
 @dataclass(frozen=True, slots=True)
-class JsonReplies:
-    """Replies of the tasks that have to be JSON. `retried`: calls that got a good reply after a bad one."""
-
-    valid: int
-    repaired: int
-    refused: int
-    retried: int
-
-
-@dataclass(frozen=True, slots=True)
 class Count:
     name: str
     count: int
@@ -67,7 +57,8 @@ class UsageReport:
     """The use since a moment. `local_ratio` is the share of whole replies that no cloud gave; None without any.
 
     `models` counts whole replies by model, `reasons` by why that model was chosen, the most frequent first.
-    `reserved_usd` is set aside for attempts whose cost nobody knows.
+    `reserved_usd` is set aside for attempts whose cost nobody knows. `json_lines` has the replies that had to be JSON
+    by task and model, and is empty in a report by anything but task.
     """
 
     since: datetime
@@ -78,6 +69,7 @@ class UsageReport:
     cache_hits: int
     reserved_usd: float
     json_replies: JsonReplies
+    json_lines: tuple[JsonLine, ...]
     models: tuple[Count, ...]
     reasons: tuple[Count, ...]
 
@@ -154,16 +146,6 @@ SELECT count(*) FILTER (WHERE state = 'ok'), count(*) FILTER (WHERE state = 'ok'
 """
 _CACHED = "SELECT count(*) FROM attempt WHERE started_at >= :since AND state = 'cached'"
 _COUNTS = f"SELECT {{key}}, count(*) {_WINDOW} AND state = 'ok' GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {{most}}"
-_TASKS = ", ".join(f"'{task}'" for task in LIGHT_TASKS)
-_JSON = f"""
-SELECT count(*) FILTER (WHERE state = 'ok' AND repairs IS NULL),
-       count(*) FILTER (WHERE state = 'ok' AND repairs IS NOT NULL),
-       count(*) FILTER (WHERE error_code = 'bad_reply'),
-       count(DISTINCT request_id) FILTER (WHERE error_code = 'bad_reply' AND EXISTS (
-           SELECT 1 FROM attempt AS later
-           WHERE later.request_id = attempt.request_id AND later.id > attempt.id AND later.state = 'ok'))
-{_WINDOW} AND task IN ({_TASKS})
-"""  # noqa: S608 - made of constants
 
 
 def _report(connection: apsw.Connection, since: datetime, by: Grouping) -> UsageReport:
@@ -179,7 +161,8 @@ def _report(connection: apsw.Connection, since: datetime, by: Grouping) -> Usage
         local_ratio=None if not whole else 1 - cloud / whole,
         cache_hits=cache_hits,
         reserved_usd=reserved_usd,
-        json_replies=JsonReplies(*fetch(connection, _JSON, window)[0]),
+        json_replies=json_total(connection, window["since"]),
+        json_lines=json_lines(connection, window["since"]) if by == "task" else (),
         models=_counts(connection, window, "model", GROUPS_MAX),
         reasons=_counts(connection, window, "reason", REASONS_MAX),
     )

@@ -113,7 +113,7 @@ class MessagesReply:
                 pass
             case "max_tokens":
                 message = f"The reply of {model} was cut at its limit of tokens."
-                raise Truncated(message, hint="raise maxTokens of the task")
+                raise Truncated(message, hint="raise maxTokens of the task", is_at_limit=True)
             case "model_context_window_exceeded":
                 message = f"The prompt and the reply are too long for {model}."
                 raise ContextTooLong(message, hint="use a model with a longer context")

@@ -160,7 +160,8 @@ class ChatReply:
         thought, written = count_at(details, "reasoning_tokens"), count_at(self._usage, "completion_tokens")
         was_thought = not self.has_text and bool(thought) and thought == written
         how = "spent its whole limit of tokens on thinking" if was_thought else "was cut at its limit of tokens"
-        return Truncated(f"The reply of {self._asked.model} {how}.", hint="raise maxTokens of the task")
+        message = f"The reply of {self._asked.model} {how}."
+        return Truncated(message, hint="raise maxTokens of the task", is_at_limit=True)
 
     def _counted(self, ms: int) -> Usage:
         cost_usd = number_at(self._usage, "cost")

@@ -155,7 +155,7 @@ class Endpoint:
     def standing(self) -> Presence | None:
         """What forbids trying it at all, found without asking anybody; None when nothing does."""
         if self.needs_key and self.key is None:
-            return Presence("no_key", f"There is no key for {self.name}.")
+            return Presence("no_key", f"There is no key for {self.name}. Fix: {self.key_hint}".removesuffix(" Fix: "))
         if self.tier is Tier.CLOUD and self.off_reason:
             return Presence("parked", self.off_reason)
         return None

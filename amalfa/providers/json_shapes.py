@@ -1,6 +1,7 @@
-"""Ways to hold a model to JSON, and the form of a schema that strict providers accept. Does no I/O."""
+"""Ways to hold a model to JSON, and the forms of a schema that strict providers and grammars accept. Does no I/O."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Literal
 
@@ -74,6 +75,53 @@ def _strict_part(key: str, part: object) -> object:
             raise _NotStrict
         return [_strict(choice) for choice in part]
     return part
+
+
+REPEATS_MAX = 100
+"""A grammar spells every repetition out. llama.cpp refuses 2,000 of them, and is slow long before."""
+
+_COUNTS = frozenset({"minLength", "maxLength", "minItems", "maxItems"})
+_DATA = frozenset({"enum", "const", "default", "examples", "required"})
+_BY_NAME = frozenset({"properties", "patternProperties", "dependentSchemas", "$defs", "definitions"})
+# Anchored, without classes such as \d, groups with a meaning, or long counts: the rest is refused by some builds.
+_PLAIN_PATTERN = re.compile(r"\^(?:[^\\({]|\\[^A-Za-z0-9]|\((?!\?)|\{[0-9]{1,2}(?:,[0-9]{0,2})?\})*\$")
+
+
+def grammar_form(schema: JsonSchema) -> JsonSchema:
+    """The schema as a grammar is made of it: without long counts and patterns that the making fails on.
+
+    Every value of the schema is one of this form; what it allows too is left to the check of the reply.
+    """
+    try:
+        return _grammar(schema)
+    except RecursionError:
+        return schema
+
+
+def _grammar(node: Mapping[str, object]) -> JsonSchema:
+    return {key: _grammar_rule(key, part) for key, part in node.items() if not _breaks_grammars(key, part)}
+
+
+def _grammar_rule(key: str, part: object) -> object:
+    if key in _DATA or isinstance(part, bool):
+        return part
+    if key in _BY_NAME and isinstance(part, Mapping):
+        return {name: _grammar_part(member) for name, member in part.items()}
+    return _grammar_part(part)
+
+
+def _grammar_part(part: object) -> object:
+    if part is True:
+        return {}  # the same, in the form that makers of grammars know
+    if isinstance(part, Mapping):
+        return _grammar(part)
+    return [_grammar_part(one) for one in part] if isinstance(part, list | tuple) else part
+
+
+def _breaks_grammars(key: str, part: object) -> bool:
+    if key in _COUNTS:
+        return isinstance(part, int | float) and part > REPEATS_MAX
+    return key == "pattern" and isinstance(part, str) and not _PLAIN_PATTERN.fullmatch(part)
 
 
 def response_format(shape: Shape, schema: JsonSchema | None) -> JsonSchema | None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from amalfa.calls import Prompt, Usage
 from amalfa.errors import BadReply, CallError, Truncated, UpstreamBroken
 from amalfa.providers.asked import Asked
+from amalfa.providers.json_shapes import grammar_form, messages_for
 from amalfa.providers.ollama_errors import failure_in_stream
 from amalfa.providers.provider import Event, Finished, TextDelta
 from amalfa.providers.runaway import RunawayGuard
@@ -15,9 +16,10 @@ def chat_body(model: str, prompt: Prompt, *, launch: Mapping[str, int], keep_ali
     """The request. `launch` are the load-time options: any change of them would make Ollama reload the model."""
     body: dict[str, object] = {
         "model": model,
-        "messages": [{"role": message.role, "content": message.content} for message in prompt.messages],
+        "messages": _messages(prompt),
         "stream": True,
-        # Thinking would run first and unconstrained; every model accepts that it is switched off.
+        # Thinking would run first and unconstrained; every model accepts that it is switched off. Ollama 0.17.6 to
+        # 0.20 then forget the format of models that think: what is asked for in words and the check are left.
         "think": False,
         # A prompt that does not fit is refused with its size instead of losing its beginning in silence.
         "truncate": False,
@@ -25,8 +27,17 @@ def chat_body(model: str, prompt: Prompt, *, launch: Mapping[str, int], keep_ali
         "options": {**launch, "temperature": prompt.temperature, "num_predict": max(prompt.max_tokens, 1)},
     }
     if prompt.schema is not None:
-        body["format"] = prompt.schema
+        body["format"] = grammar_form(prompt.schema)
     return body
+
+
+def _messages(prompt: Prompt) -> list[dict[str, str]]:
+    """The messages; Ollama shows no model the schema, so one whose instructions speak of no JSON gets it in words.
+
+    A model that does not know it is to write JSON fights its grammar, with blanks up to the limit.
+    """
+    is_told = any("JSON" in message.content for message in prompt.messages if message.role == "system")
+    return messages_for(prompt, "schema" if is_told else "words")
 
 
 class ChatRecords:
@@ -67,6 +78,7 @@ class ChatRecords:
             cut = Truncated(
                 f"The reply of {model} was cut at its limit of tokens.",
                 hint="raise maxTokens of the task or the context",
+                is_at_limit=True,
             )
             cut.usage = usage
             raise cut

@@ -37,6 +37,8 @@ class Candidate:
     """Whether the host passes this model on to a cloud although the host itself is local."""
     can_promise_zdr: bool = False
     """Whether the provider accepts a demand for no retention and no training."""
+    is_loaded_on_demand: bool = False
+    """Whether its server loads it when it is asked, so that a call may have to wait for that."""
     takes_max_price: bool = False
     """Whether the provider keeps to a ceiling on its price that is sent along."""
     price: Price | None = None

@@ -98,6 +98,9 @@ def is_money_limited(need: Need, rules: Rules) -> bool:
 
 
 def _lacks_json(candidate: Candidate, need: Need, _rules: Rules) -> _Found:
+    if candidate.tier is Tier.EMBEDDED and need.task == "extract":
+        remedy = "start Ollama, or enable the cloud in amalfa.config.json"
+        return "no_json", f"extract needs a model, and this engine has none. Fix: {remedy}"
     if need.needs_json and candidate.has_json is False and candidate.tier is not Tier.EMBEDDED:
         return "no_json", f"{need.task} needs JSON, and the model cannot be held to a schema"
     return None

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from amalfa.calls import LIGHT_TASKS, ModelName, Tier
+from amalfa.calls import JSON_TASKS, ModelName, Tier
 from amalfa.config.routing_settings import Hint, Strategy
 from amalfa.routing.candidate import Candidate
 from amalfa.routing.rules import Moment, Need, Rules
@@ -83,7 +83,7 @@ def _by_strategy_or_mode(need: Need, rules: Rules) -> tuple[tuple[Tier, ...] | N
         whose = f"team {rules.team}, " if rules.is_team_strategy else ""
         tiers = _LOCAL_FIRST if rules.strategy == "local_first" else None
         return tiers, f"{whose}{rules.strategy}" if is_chosen else ""
-    stays_local = rules.mode == "tiered" and need.task in LIGHT_TASKS
+    stays_local = rules.mode == "tiered" and need.task in JSON_TASKS
     return (_LOCAL_FIRST if stays_local else _CLOUD_FIRST), ""
 
 
@@ -113,10 +113,11 @@ UNKNOWN_USD = 1e9
 """Stands for a price nobody knows: dearer than anything known."""
 
 
-def expected_ms(model: str, tier: Tier, moment: Moment) -> float:
+def expected_ms(candidate: Candidate, moment: Moment) -> float:
     """What the call likely takes there: as measured for its size, else as such models usually do, and the loading."""
-    ms = moment.latency_ms.get(model, CLOUD_MS if tier is Tier.CLOUD else LOCAL_MS)
-    return ms + LOAD_MS if tier is Tier.LOCAL and model not in moment.loaded else ms
+    name = str(candidate.model)
+    ms = moment.latency_ms.get(name, CLOUD_MS if candidate.tier is Tier.CLOUD else LOCAL_MS)
+    return ms + LOAD_MS if candidate.is_loaded_on_demand and name not in moment.loaded else ms
 
 
 def ranks_of(models: tuple[ModelName, ...]) -> dict[ModelName, int]:

@@ -37,6 +37,20 @@ class Entry:
     context_tokens: int | None = None
     steering: Steering = NO_STEERING
 
+    def because(self, reason: str) -> "Entry":
+        """The same with another reason; written out, as it happens in every decision of a strategy for speed."""
+        return Entry(
+            self.model,
+            self.tier,
+            reason,
+            self.leaves_machine,
+            self.temperature,
+            self.price,
+            self.ceiling,
+            self.context_tokens,
+            self.steering,
+        )
+
     def most_usd(self, size: Size) -> float | None:
         """What asking it once may cost at most; None when nobody can say."""
         return self.ceiling.cost_usd(size.most_in, size.most_out) if self.ceiling else None

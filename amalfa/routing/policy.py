@@ -5,7 +5,8 @@ First every rule that forbids (`forbidden`), which `survey` settles once for cal
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import lru_cache
 
 from amalfa.calls import Judged, Tier
 from amalfa.routing.candidate import Candidate, Standing
@@ -145,19 +146,23 @@ def _in_order(known: Survey, moment: Moment) -> Sequence[Seat]:
 def _scores(seats: Sequence[Seat], order: Order, moment: Moment) -> Sequence[float] | Sequence[tuple[float, ...]]:
     """What to sort by: tier, then cost or quality if the strategy goes by it, then speed if that is wanted.
 
-    Whole lists at a time, because a function called for each of fifty models takes half of a decision's time.
+    Whole lists at a time, because a function called for each of fifty models takes half of a decision's time, and
+    one number for tier and score, because tuples take twice as long to sort.
     """
     tokens_in, tokens_out = moment.size.likely_in, moment.size.most_out
     if order.strategy == "speed_first":
-        # One number for both, as no call takes a million seconds; tuples take twice as long to sort.
-        return [seat.place * 1e9 + ms for seat, ms in zip(seats, _expected_ms(seats, moment), strict=True)]
+        return [seat.place * TIER + ms for seat, ms in zip(seats, _expected_ms(seats, moment), strict=True)]
     if order.strategy == "cost_optimized":
-        scores = [(seat.place, seat.likely_in * tokens_in + seat.likely_out * tokens_out) for seat in seats]
+        scores = [seat.place * TIER + seat.likely_in * tokens_in + seat.likely_out * tokens_out for seat in seats]
     else:
-        scores = [(seat.place, seat.ties) for seat in seats]
+        scores = [seat.place * TIER + seat.ties for seat in seats]
     if not order.is_faster_first:
         return scores
-    return [(*score, ms) for score, ms in zip(scores, _expected_ms(seats, moment), strict=True)]
+    return [(score, ms) for score, ms in zip(scores, _expected_ms(seats, moment), strict=True)]
+
+
+# Further apart than any two scores of one tier: milliseconds of a call, or millionths of a dollar, unknown prices too.
+TIER = 1e15
 
 
 def _expected_ms(seats: Sequence[Seat], moment: Moment) -> list[float]:
@@ -198,7 +203,13 @@ def _too_short(seat: Seat, tokens: int) -> Judged:
 
 
 def _refuse(seat: Seat, code: str, detail: str) -> Judged:
-    return Judged(seat.name, "refused", code, detail, seat.planned.is_wanted)
+    return _judged(seat.name, code, detail, seat.planned.is_wanted)
+
+
+@lru_cache(maxsize=1024)
+def _judged(name: str, code: str, detail: str, is_wanted: bool) -> Judged:
+    # The same model is refused for the same reason call after call, and making the row anew takes longer.
+    return Judged(name, "refused", code, detail, is_wanted)
 
 
 def _is_chosen(seat: Seat, known: Survey) -> bool:
@@ -245,5 +256,5 @@ def _only_first(seats: Sequence[Seat], known: Survey, moment: Moment, refused: l
 def _timed(seat: Seat, moment: Moment) -> Entry:
     """The head of a plan that was made for speed says how fast it is taken to be."""
     how = "measured" if seat.name in moment.latency_ms else "not measured yet"
-    taken_s = expected_ms(seat.name, seat.candidate.tier, moment) / 1000
-    return replace(seat.entry, reason=f"{seat.entry.reason}: about {taken_s:.1f} s ({how})")
+    taken_s = expected_ms(seat.candidate, moment) / 1000
+    return seat.entry.because(f"{seat.entry.reason}: about {taken_s:.1f} s ({how})")

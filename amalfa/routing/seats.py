@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from amalfa.calls import FREE, LIGHT_TASKS, NO_STEERING, Judged, ModelName, Price, PrivacyClass, Steering, Tier
+from amalfa.calls import FREE, JSON_TASKS, NO_STEERING, Judged, ModelName, Price, PrivacyClass, Steering, Tier
 from amalfa.routing.candidate import Candidate
 from amalfa.routing.forbidden import is_money_limited
 from amalfa.routing.order import CLOUD_MS, LOCAL_MS, UNKNOWN_USD, Order, place_of
@@ -68,7 +68,7 @@ def seat_of(candidate: Candidate, need: Need, rules: Rules, order: Order) -> Sea
         most_out=ceiling.output_usd if ceiling else 0.0,
         context_tokens=candidate.context_tokens or float("inf"),
         usual_ms=CLOUD_MS if candidate.tier is Tier.CLOUD else LOCAL_MS,
-        is_loaded_first=candidate.tier is Tier.LOCAL,
+        is_loaded_first=candidate.is_loaded_on_demand,
     )
 
 
@@ -113,7 +113,8 @@ def _reason(candidate: Candidate, need: Need, rules: Rules, order: Order) -> tup
         return "asked", "asked for by name"
     if candidate.model in need.task_models:
         return "task", f"set for the task {need.task}"
-    if candidate.tier is Tier.EMBEDDED:
+    is_in_chain = order.is_chain and any(link.model == candidate.model for link in rules.chain)
+    if candidate.tier is Tier.EMBEDDED and not is_in_chain:
         return "always_works", "needs no model and always works"
     if order.is_chain:
         return order.code, _chain_reason(candidate.model, rules)
@@ -154,7 +155,7 @@ def _mode_reason(candidate: Candidate, need: Need, rules: Rules) -> str:
 def _cloud_reason(need: Need, rules: Rules) -> str:
     if rules.mode == "replace":
         return f"{rules.cloud_reason} and the mode is replace"
-    if need.task in LIGHT_TASKS:
+    if need.task in JSON_TASKS:
         return "cloud stands in when local cannot serve"
     return f"{need.task} is a heavy task and the mode is tiered"
 

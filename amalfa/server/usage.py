@@ -42,10 +42,21 @@ class SumsShown(Shown):
 
 
 class JsonRepliesShown(Shown):
+    """Counts of replies. A refused one was asked for again (`retried`), handed on (`escalated`), or ended the call."""
+
+    replies: int
+    parsed: int
     valid: int
     repaired: int
-    refused: int
     retried: int
+    escalated: int
+    refused: int
+
+
+class JsonLineShown(Shown):
+    task: str
+    model: str
+    counts: JsonRepliesShown
 
 
 class CountShown(Shown):
@@ -54,7 +65,7 @@ class CountShown(Shown):
 
 
 class UsageReportShown(Shown):
-    """The use since a moment. `local_ratio` null: nothing was answered."""
+    """The use since a moment. `local_ratio` null: nothing was answered. `json_lines` is filled by task alone."""
 
     since: datetime
     by: str
@@ -64,6 +75,7 @@ class UsageReportShown(Shown):
     cache_hits: int
     reserved_usd: float
     json_replies: JsonRepliesShown
+    json_lines: list[JsonLineShown]
     models: list[CountShown]
     reasons: list[CountShown]
 

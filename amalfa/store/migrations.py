@@ -67,4 +67,9 @@ INSERT INTO tally (day, team, spent_usd, reserved_usd)
     SELECT day, team, round(sum(cost_usd), 9), 0.0 FROM attempt WHERE cost_usd > 0 GROUP BY day, team;
 """
 
-SONAR_DB = (("ledger", LEDGER), ("conversations", CONVERSATIONS), ("money", MONEY))
+JSON = """
+ALTER TABLE attempt ADD COLUMN json_gate TEXT;
+CREATE INDEX attempt_json ON attempt (started_at) WHERE json_gate IS NOT NULL;
+"""
+
+SONAR_DB = (("ledger", LEDGER), ("conversations", CONVERSATIONS), ("money", MONEY), ("json", JSON))

@@ -4,6 +4,7 @@ from typing import Any
 
 from amalfa.tasks.analyze import Analyze
 from amalfa.tasks.chat import Chat
+from amalfa.tasks.extract import Extract
 from amalfa.tasks.metadata import Metadata
 from amalfa.tasks.rerank import Rerank
 from amalfa.tasks.research import Research
@@ -12,5 +13,6 @@ from amalfa.tasks.synthesize import Synthesize
 from amalfa.tasks.task import Task
 
 CATALOG: dict[str, Task[Any, Any]] = {
-    task.name: task for task in (Analyze(), Metadata(), Snippet(), Rerank(), Synthesize(), Research(), Chat())
+    task.name: task
+    for task in (Analyze(), Metadata(), Snippet(), Rerank(), Synthesize(), Research(), Chat(), Extract())
 }

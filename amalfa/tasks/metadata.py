@@ -5,13 +5,20 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from amalfa.calls import Material, Passage, PrivacyClass, strictest
+from amalfa.errors import BadReply
+from amalfa.execution.reading import Reading
 from amalfa.execution.steps import Emit, Phase
 from amalfa.tasks.desk import Desk, Terms
+from amalfa.tasks.founded import Sieve, Wording
 from amalfa.tasks.prompts import JSON_ONLY, QUOTED, conversation, quoted, shortened
 from amalfa.tasks.structured import Question, ask_model
 from amalfa.tasks.task import DESCRIBED_MAX_CHARACTERS, TEXT_MAX_CHARACTERS, Given, Made, Outcome
 
 RELATED_OFFERED = 8
+KEYWORDS_LEAST, KEYWORDS_MOST = 3, 8
+SENTENCES_MOST = 3
+# A shorter note may not have three words that are worth searching for.
+WORDS_LEAST = 12
 
 SYSTEM = f"""You describe technical notes for a catalogue. {QUOTED} {JSON_ONLY}
 title: the note's own title, or a short one that fits. summary: one to three sentences. keywords: three to eight words \
@@ -39,7 +46,7 @@ class MetadataInput(Given):
 class MetadataOutput(Made):
     title: str = Field(min_length=1, max_length=300)
     summary: str = Field(min_length=1, max_length=1_500)
-    keywords: list[str] = Field(min_length=3, max_length=8)
+    keywords: list[str] = Field(min_length=KEYWORDS_LEAST, max_length=KEYWORDS_MOST)
     themes: list[str] = Field(max_length=10)
     doc_type: Literal["guide", "reference", "conceptual", "implementation", "architecture", "log", "other"]
     technical_depth: Literal["deep", "medium", "shallow"]
@@ -63,12 +70,12 @@ class Metadata:
         offered = tuple(dict.fromkeys(passage.path for passage in others))
         listed = "\n".join(offered) or "(none)"
         body = f"{quoted('note', shortened(text, DESCRIBED_MAX_CHARACTERS))}\n\n{quoted('other notes', listed)}"
-        question = Question(
+        question: Question[MetadataOutput, MetadataOutput] = Question(
             task=self.name,
             messages=conversation(SYSTEM, f"Path: {path or '(none)'}\n\n{body}"),
             material=Material(passages=others, documents=((path, text),), quoted=(path,) if path else ()),
             reply=MetadataOutput,
-            check=lambda output: _only_existing(output, offered),
+            check=lambda output: founded(output, f"{path}\n{text}", offered),
             privacy=privacy,
         )
         answer = await ask_model(question, desk, terms, emit, deadline_s)
@@ -81,6 +88,44 @@ class Metadata:
         return tuple(other for other in others if strictest((other.privacy, privacy)) is privacy)[:RELATED_OFFERED]
 
 
-def _only_existing(output: MetadataOutput, offered: tuple[str, ...]) -> MetadataOutput:
-    """Drop related notes that do not exist: a model may not invent a path."""
-    return output.model_copy(update={"related_docs": [path for path in output.related_docs if path in offered]})
+def founded(output: MetadataOutput, note: str, offered: tuple[str, ...]) -> Reading[MetadataOutput]:
+    """The description without what the note does not hold and without notes that were not offered.
+
+    Raises BadReply for a title or summary that is none, and when too few keywords stand in the note.
+    """
+    _check_sentences(output)
+    wording, sieve = Wording(note), Sieve()
+    kept = output.model_copy(
+        update={
+            "keywords": _keywords(output.keywords, wording, sieve),
+            "themes": sieve.kept(output.themes),
+            "entities": sieve.kept(output.entities, wording.names),
+            "related_docs": sieve.kept(output.related_docs, lambda path: path in offered),
+        }
+    )
+    return Reading(kept, sieve.repairs)
+
+
+def _check_sentences(output: MetadataOutput) -> None:
+    from amalfa.providers.embedded.sentences import sentences_of  # patterns that a starting daemon leaves for later
+
+    if not output.title.strip():
+        raise BadReply("title is empty.")
+    count = len(sentences_of(output.summary))
+    if not 1 <= count <= SENTENCES_MOST:
+        raise BadReply(f"summary has {count} sentences; write one to {SENTENCES_MOST}.")
+
+
+def _keywords(offered: list[str], wording: Wording, sieve: Sieve) -> list[str]:
+    """The keywords that stand in the note; all of them for a note too short to hold as many as are asked for."""
+    found = list(filter(wording.speaks_of, offered))
+    if len({word.casefold() for word in found}) >= KEYWORDS_LEAST:
+        return sieve.kept(offered, wording.speaks_of)
+    if wording.word_count < WORDS_LEAST:
+        return offered
+    # By their places, as an error is logged and shown, and what a model says of a private note is private.
+    strays = ", ".join(str(place) for place, word in enumerate(offered, start=1) if word not in found)
+    raise BadReply(
+        f"At least {KEYWORDS_LEAST} different keywords must occur in the note, word for word."
+        f" Those that do not, counted from 1: {strays or 'none'}."
+    )

@@ -4,8 +4,10 @@ from pydantic import BaseModel, Field, field_validator
 
 from amalfa.calls import Material
 from amalfa.errors import BadReply
+from amalfa.execution.reading import Reading
 from amalfa.execution.steps import Emit
 from amalfa.tasks.desk import Desk, Terms
+from amalfa.tasks.founded import DUPLICATE, UNFOUNDED, Sieve
 from amalfa.tasks.prompts import JSON_ONLY, QUOTED, conversation, quoted, shortened
 from amalfa.tasks.structured import Question, ask_model
 from amalfa.tasks.task import QUERY_MAX_CHARACTERS, Given, Made, Outcome
@@ -60,21 +62,38 @@ class Rerank:
 
     async def run(self, given: RerankInput, desk: Desk, terms: Terms, emit: Emit) -> Outcome[RerankOutput]:
         shown = "\n\n".join(quoted(one.id, shortened(one.content, RESULT_SHOWN_CHARACTERS)) for one in given.results)
-        question = Question(
+        question: Question[RerankReply, RerankOutput] = Question(
             task=self.name,
             messages=conversation(SYSTEM, f"{shown}\n\n{quoted('query', given.query)}"),
             material=Material(question=given.query, documents=tuple((one.id, one.content) for one in given.results)),
             reply=RerankReply,
-            check=lambda reply: _complete(reply, [one.id for one in given.results]),
+            check=lambda reply: complete(reply, [one.id for one in given.results]),
         )
         answer = await ask_model(question, desk, terms, emit, desk.deadline_s(self.name, terms))
         return Outcome(answer.value, answer.route, answer.usage)
 
 
-def _complete(reply: RerankReply, ids: list[str]) -> RerankOutput:
-    judged = [ranked.id for ranked in reply.results]
+def complete(reply: RerankReply, ids: list[str]) -> Reading[RerankOutput]:
+    """Every id once. Raises BadReply when one is missing or was judged in two ways.
+
+    Ids that nobody gave are left out, and so is an entry that is only repeated.
+    """
+    sieve = Sieve()
+    judged: dict[str, Ranked] = {}
+    for ranked in reply.results:
+        if ranked.id not in ids:
+            sieve.note(UNFOUNDED)
+        elif judged.setdefault(ranked.id, ranked) is not ranked:
+            _check_same(judged[ranked.id], ranked)
+            sieve.note(DUPLICATE)
     missing = [wanted for wanted in ids if wanted not in judged]
-    if missing or len(judged) != len(ids):
-        raise BadReply(f"Every id must occur exactly once; missing: {', '.join(missing) or 'none'}.")
-    order = {wanted: position for position, wanted in enumerate(ids)}
-    return RerankOutput(results=sorted(reply.results, key=lambda ranked: (-ranked.relevance, order[ranked.id])))
+    if missing:
+        raise BadReply(f"Every id must occur exactly once; missing: {', '.join(missing)}.")
+    # Sorting keeps the order of equals.
+    results = sorted((judged[wanted] for wanted in ids), key=lambda ranked: -ranked.relevance)
+    return Reading(RerankOutput(results=results), sieve.repairs)
+
+
+def _check_same(first: Ranked, second: Ranked) -> None:
+    if first.relevance != second.relevance:
+        raise BadReply(f"Every id must occur exactly once; {first.id} has two relevances.")

@@ -7,6 +7,7 @@ from typing import Generic, TypeVar
 from pydantic import BaseModel
 
 from amalfa.calls import Answer, Material, Message, PrivacyClass, Prompt
+from amalfa.execution.reading import Reading
 from amalfa.execution.steps import Emit
 from amalfa.tasks.desk import Desk, Terms
 from amalfa.tasks.task import reader, reply_schema
@@ -19,7 +20,8 @@ T = TypeVar("T")
 class Question(Generic[ReplyT, T]):
     """What is asked, what the reply looks like, and what code can check of it.
 
-    `check` turns the reply into the value to keep; it raises BadReply with a sentence for the model.
+    `check` turns the reply into the value to keep, or into a Reading that also names what it left out; it
+    raises BadReply with a sentence for the model.
     `privacy` is the class of the text that the messages quote.
     """
 
@@ -27,7 +29,7 @@ class Question(Generic[ReplyT, T]):
     messages: tuple[Message, ...]
     material: Material
     reply: type[ReplyT]
-    check: Callable[[ReplyT], T]
+    check: Callable[[ReplyT], Reading[T] | T]
     privacy: PrivacyClass = PrivacyClass.CLOUD_OK
 
 

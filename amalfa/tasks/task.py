@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from amalfa.calls import JsonSchema, PrivacyClass, Route, Usage
 from amalfa.errors import BadReply
-from amalfa.execution.replies import parse_reply
+from amalfa.execution.reading import Read, Reading
 from amalfa.execution.steps import Emit
 from amalfa.tasks.desk import Desk, Terms
 
@@ -99,18 +99,27 @@ ReplyT = TypeVar("ReplyT", bound=BaseModel)
 T = TypeVar("T")
 
 
-def reader(model: type[ReplyT], check: Callable[[ReplyT], T]) -> Callable[[str], T]:
-    """A `Read` for the executor: strict JSON, then `model`, then the task's own `check`.
+def reader(model: type[ReplyT], check: Callable[[ReplyT], Reading[T] | T]) -> Read[T]:
+    """A `Read` for the executor: JSON that fits the schema, then `model`, then the task's own `check`.
 
-    `check` returns the value to keep and raises BadReply for facts that code can test.
+    `check` returns the value to keep, as a Reading where it left something out of the reply, and raises
+    BadReply for facts that code can test.
     """
+    schema = reply_schema(model)
 
-    def read(text: str) -> T:
-        value = parse_reply(text)
+    def read(text: str) -> Reading[T]:
+        from amalfa.execution.structured.read import read_reply  # not needed by a question that is answered in prose
+
+        reply = read_reply(text, schema)
         try:
-            return check(model.model_validate(value))
+            checked = check(model.model_validate(reply.value))
         except ValidationError as problem:
-            raise BadReply(_sentence(problem)) from None
+            raise BadReply(_sentence(problem), gate="schema") from None
+        except BadReply as problem:
+            problem.gate = "facts"
+            raise
+        reading = checked if isinstance(checked, Reading) else Reading(checked)
+        return Reading(reading.value, tuple(dict.fromkeys((*reply.repairs, *reading.repairs))))
 
     return read
 

@@ -11,7 +11,7 @@ from amalfa.execution.decisions import Decision, decision_of
 from tests.execution.test_decisions import NOON, ROUTE
 from tests.fakes import a_call
 
-ENDED = Ended("analyze", "openrouter:m", "openrouter", Tier.CLOUD, "ads", "ok", Usage(10, 3, 0.002, 700), False)
+ENDED = Ended("analyze", "openrouter:m", "openrouter", Tier.CLOUD, "ads", "ok", Usage(10, 3, 0.002, 700), "valid")
 DECISION: Decision = decision_of(a_call(), ROUTE, Usage(), None, at=NOON)
 
 
@@ -33,20 +33,11 @@ def test_a_cost_that_comes_late_is_added() -> None:
     assert counters.cost_usd.counts == {("ads", "openrouter:m"): 0.502}
 
 
-@pytest.mark.parametrize(
-    ("task", "outcome", "is_repaired", "result"),
-    [
-        ("analyze", "ok", False, "valid"),
-        ("metadata", "ok", True, "repaired"),
-        ("rerank", "bad_reply", False, "refused"),
-        ("rerank", "stalled", False, None),
-        ("synthesize", "ok", False, None),
-    ],
-)
-def test_json_replies_are_told_apart(task: str, outcome: str, is_repaired: bool, result: str | None) -> None:
+@pytest.mark.parametrize("gate", ["valid", "repaired", "unparsed", "invalid", "unfit", "cut", None])
+def test_json_replies_are_told_apart(gate: str | None) -> None:
     counters = Counters()
-    counters.ended(replace(ENDED, task=task, outcome=outcome, is_repaired=is_repaired))
-    assert dict(counters.json_replies.counts) == ({} if result is None else {(task, "openrouter:m", result): 1})
+    counters.ended(replace(ENDED, json_gate=gate))
+    assert dict(counters.json_replies.counts) == ({} if gate is None else {("analyze", "openrouter:m", gate): 1})
 
 
 def test_selections_and_the_local_share_come_from_decisions() -> None:

@@ -24,11 +24,13 @@ from amalfa.errors import (
     UpstreamBroken,
 )
 from amalfa.execution.executor import Executor
+from amalfa.execution.reading import Reading
 from amalfa.execution.steps import Chosen, Phase
 from amalfa.providers.provider import Event, Request, TextDelta
 from amalfa.routing.plan import Cap
 from tests.fakes import (
     FakeClock,
+    FakeKept,
     FakeLedger,
     FakePlanner,
     FakeProvider,
@@ -116,7 +118,7 @@ async def test_after_the_first_word_nothing_is_spliced() -> None:
 
 async def test_a_whole_answer_caller_gets_the_next_model_even_after_words() -> None:
     house = House(cloud(["Half", Truncated("cut", is_maybe_paid=True)]), local(['{"a": 1}']))
-    answer = await house.executor.ask(a_call(), house.listener, read=lambda text: text)
+    answer = await house.executor.ask(a_call(), house.listener, read=Reading)
     assert answer.value == '{"a": 1}'
     assert house.listener.text == ""
     assert answer.usage.cost_usd is None, "a cost that may have arisen is unknown, not zero"
@@ -127,17 +129,17 @@ async def test_a_stream_without_a_terminal_record_is_a_failure() -> None:
     endless.has_terminal_record = False
     house = House(endless)
     with pytest.raises(NoProvider):
-        await house.executor.ask(a_call(), house.listener, read=lambda text: text)
+        await house.executor.ask(a_call(), house.listener, read=Reading)
 
 
 async def test_a_bad_reply_is_corrected_once_and_quoted_back() -> None:
     provider = local(["broken"], ['"fixed"'])
     house = House(provider)
 
-    def read(text: str) -> str:
+    def read(text: str) -> Reading[str]:
         if text == "broken":
             raise BadReply("It is not JSON.")
-        return text
+        return Reading(text)
 
     answer = await house.executor.ask(a_call(), house.listener, read=read)
     assert answer.value == '"fixed"'
@@ -151,10 +153,10 @@ async def test_a_second_bad_reply_moves_on() -> None:
     first, second = local(["bad"], ["bad"]), cloud(["good"])
     house = House(first, second)
 
-    def read(text: str) -> str:
+    def read(text: str) -> Reading[str]:
         if text == "bad":
             raise BadReply("no")
-        return text
+        return Reading(text)
 
     assert (await house.executor.ask(a_call(), house.listener, read=read)).value == "good"
     assert len(first.asked) == 2
@@ -221,6 +223,15 @@ async def test_when_nobody_serves_each_model_is_named_with_its_reason() -> None:
     assert caught.value.hint == "set another key"
 
 
+async def test_a_remedy_stands_in_the_hint_or_in_the_message_and_not_in_both() -> None:
+    judged = (Judged("openrouter:m", "refused", "no_key", "There is no key for openrouter. Fix: put it into .env"),)
+    house = House(judged=judged)
+    with pytest.raises(NoProvider) as caught:
+        await house.executor.tell(a_call(), house.listener)
+    assert str(caught.value).count("put it into .env") == 1
+    assert caught.value.hint == "put it into .env"
+
+
 async def test_a_call_whose_time_is_over_asks_nobody() -> None:
     provider = local(["late"])
     house = House(provider)
@@ -251,12 +262,70 @@ async def test_what_stayed_here_left_nothing() -> None:
 
 
 async def test_a_reply_cut_at_its_limit_still_costs_what_was_counted() -> None:
-    cut = Truncated("cut at its limit", is_maybe_paid=True)
+    cut = Truncated("cut at its limit", is_maybe_paid=True, is_at_limit=True)
     cut.usage = Usage(400, 100, 0.25)
-    house = House(cloud([cut]), local(["Yes."]))
+    house = House(cloud([cut], [cut]), local(["Yes."]))
     answer = await house.executor.tell(a_call(), house.listener)
-    assert answer.usage.cost_usd == 0.25
+    assert answer.usage.cost_usd == 0.5
     assert house.ledger.closed[1].usage == Usage(400, 100, 0.25, 0)
+
+
+async def test_a_reply_cut_at_its_limit_is_asked_for_once_more_with_twice_the_room() -> None:
+    cut = Truncated("cut at its limit", is_at_limit=True)
+    cut.usage = Usage(400, 100, 0.0)
+    provider = local([cut], ["whole"])
+    house = House(provider)
+    answer = await house.executor.ask(a_call(), house.listener, read=Reading)
+    assert answer.value == "whole"
+    assert [request.prompt.max_tokens for request in provider.asked] == [100, 200]
+
+
+async def test_repairs_are_told_by_the_route_and_the_ledger() -> None:
+    house = House(local(["text"]))
+    call = a_call()
+    call = replace(call, prompt=replace(call.prompt, schema={"type": "object"}))
+    answer = await house.executor.ask(call, house.listener, read=lambda text: Reading(text, ("fence", "comma")))
+    assert answer.route.repairs == ("fence", "comma")
+    assert (house.ledger.closed[1].repairs, house.ledger.closed[1].json_gate) == (("fence", "comma"), "repaired")
+
+
+@pytest.mark.parametrize(
+    ("error", "gate"),
+    [
+        (BadReply("no", gate="parse"), "unparsed"),
+        (BadReply("no", gate="schema"), "invalid"),
+        (BadReply("no", gate="facts"), "unfit"),
+        (Truncated("cut"), "cut"),
+        (Stalled("nothing"), None),
+    ],
+    ids=str,
+)
+async def test_the_ledger_says_where_a_reply_was_stopped(error: CallError, gate: str | None) -> None:
+    is_bad = isinstance(error, BadReply)
+    house = House(local(["text"] if is_bad else [error], ["text"]))
+    call = a_call()
+    call = replace(call, prompt=replace(call.prompt, schema={"type": "object"}))
+
+    def read(text: str) -> Reading[str]:
+        raise error
+
+    with pytest.raises(NoProvider):
+        await house.executor.ask(call, house.listener, read=read if is_bad else Reading)
+    assert house.ledger.closed[1].json_gate == gate
+
+
+async def test_a_reply_nobody_could_read_is_kept_and_named() -> None:
+    house = House(local(["<nonsense>"], ["<nonsense>"]))
+
+    def read(text: str) -> Reading[str]:
+        raise BadReply("It is not JSON.")
+
+    with pytest.raises(NoProvider) as caught:
+        await house.executor.ask(a_call(), house.listener, read=read)
+    assert "/state/replies/req_1.txt" in caught.value.hint
+    kept = house.means.kept
+    assert isinstance(kept, FakeKept)
+    assert kept.texts == {"req_1": "<nonsense>"}
 
 
 async def test_a_refused_connection_sent_nothing_away() -> None:
@@ -271,7 +340,7 @@ async def test_the_listener_hears_which_model_is_asked() -> None:
 
 
 async def test_the_cost_of_an_answer_holds_all_its_attempts() -> None:
-    refusing = cloud([Truncated("at the cap", is_maybe_paid=True)], cost_usd=0.5)
+    refusing = cloud([Stalled("nothing came", is_maybe_paid=True)], cost_usd=0.5)
     refusing.usage_of_errors = Usage(10, 500, 0.5)
     house = House(refusing, FakeProvider("lan", scripts=[["Yes."]], cost_usd=0.25))
     answer = await house.executor.tell(a_call(), house.listener)
@@ -322,7 +391,7 @@ async def test_an_attempt_that_may_pass_the_call_limit_is_not_made() -> None:
 
 
 async def test_what_failed_attempts_cost_counts_against_the_call_limit() -> None:
-    first = cloud([Truncated("at the cap", is_maybe_paid=True)])
+    first = cloud([Stalled("nothing came", is_maybe_paid=True)])
     first.usage_of_errors = Usage(10, 500, 0.009)
     second = FakeProvider("openai", Tier.CLOUD, False, "openai", [["second"]])
     house = House(first, second, local(["local"]))

@@ -316,7 +316,7 @@ async def test_a_listener_hears_of_every_end_and_of_later_costs(database: Databa
         "ads",
         "stalled",
     )
-    assert (end.usage, end.is_repaired) == (Usage(4, 2, None, 9), False)
+    assert (end.usage, end.json_gate) == (Usage(4, 2, None, 9), None)
     (one,) = await ledger.unsettled(NOON, most=1)
     await ledger.settle(one, 0.01)
     assert heard.later == [("ads", "openrouter:m", 0.01)]

@@ -5,7 +5,6 @@ from random import Random
 import pytest
 from typing_extensions import override
 
-from amalfa.calls import Usage
 from amalfa.errors import (
     BadReply,
     BadRequestUpstream,
@@ -24,7 +23,7 @@ from amalfa.errors import (
     Unauthorized,
     UpstreamBroken,
 )
-from amalfa.execution.retry import TABLE, Again, Corrective, NextModel, RetryBudget, Step, Stop, next_step
+from amalfa.execution.retry import TABLE, Again, Corrective, Longer, NextModel, RetryBudget, Step, Stop, next_step
 from tests.fakes import FakeClock
 
 
@@ -51,9 +50,7 @@ def unpaid(retry_after_s: float | None) -> PaymentRequired:
 
 
 def at_the_cap() -> Truncated:
-    error = Truncated("cut at its limit")
-    error.usage = Usage(10, 100, 0.0)
-    return error
+    return Truncated("cut at its limit", is_at_limit=True)
 
 
 MOVES_ON = NextModel()
@@ -113,7 +110,7 @@ ROWS: list[tuple[str, CallError, dict[str, object], Step]] = [
     ),
     ("a stalled reply moves on", Stalled("x"), {}, MOVES_ON),
     ("a reply cut in mid-air moves on", Truncated("x"), {}, MOVES_ON),
-    ("a reply cut at its limit wants a longer reply", at_the_cap(), {}, NextModel("longer_reply")),
+    ("a reply cut at its limit wants a longer reply", at_the_cap(), {}, Longer()),
     ("a host out of memory moves on", OutOfMemory("x"), {}, MOVES_ON),
     ("a bad reply is corrected", BadReply("x"), {}, Corrective()),
     ("a bad reply is corrected once", BadReply("x"), {"tries": 2}, MOVES_ON),

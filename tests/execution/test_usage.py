@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from amalfa.errors import UsageProblem
-from amalfa.execution.usage import Count, Grouping, JsonReplies, Sums, UsageBook, since_of
+from amalfa.execution.json_replies import JsonLine, JsonReplies
+from amalfa.execution.usage import Count, Grouping, Sums, UsageBook, since_of
 from amalfa.store.database import Database
 from amalfa.store.migrations import SONAR_DB
 
@@ -17,9 +18,9 @@ WEEK = NOON - timedelta(days=7)
 
 INSERT = """
 INSERT INTO attempt (request_id, task, model, provider, tier, privacy, generation, started_at, boot, state, error_code,
-                     tokens_in, tokens_out, cost_usd, ms, repairs, team, reason, reserved_usd)
-VALUES (:request, :task, :model, 'p', :tier, 'x', 1, :at, 'b', :state, :error, :in, :out, :cost, :ms, :repairs, :team,
-        :reason, :reserved)
+                     tokens_in, tokens_out, cost_usd, ms, repairs, json_gate, team, reason, reserved_usd)
+VALUES (:request, :task, :model, 'p', :tier, 'x', 1, :at, 'b', :state, :error, :in, :out, :cost, :ms, :repairs, :gate,
+        :team, :reason, :reserved)
 """
 
 
@@ -44,6 +45,7 @@ async def fill(database: Database, *rows: dict[str, object]) -> UsageBook:
         "cost": 0.0,
         "ms": 100,
         "repairs": None,
+        "gate": None,
         "team": "",
         "reason": "the local default",
         "reserved": 0.0,
@@ -111,28 +113,54 @@ async def test_what_is_older_than_the_window_is_left_out(database: Database) -> 
 async def test_percentiles_are_exact_by_nearest_rank(database: Database, size: int) -> None:
     luck = random.Random(size)
     times = [luck.choice([5, luck.randrange(10_000)]) for _ in range(size)]
-    book = await fill(database, *({"ms": ms} for ms in times), {"ms": 1_000_000, "state": "failed"})
+    book = await fill(database, *(dict[str, object](ms=ms) for ms in times), {"ms": 1_000_000, "state": "failed"})
     (group,) = (await book.report(WEEK, by="model")).groups
     ordered = sorted(times)
     assert group.p50_ms == ordered[-(-size * 50 // 100) - 1]
     assert group.p95_ms == ordered[-(-size * 95 // 100) - 1]
 
 
+def gated(request: str, gate: str | None, **values: object) -> dict[str, object]:
+    is_refused = gate not in ("valid", "repaired", None)
+    failed = {"state": "failed", "error": "bad_reply"} if is_refused else {}
+    return {"request": request, "task": "analyze", "gate": gate, **failed, **values}
+
+
+JSON_ROWS = (
+    gated("a", "valid"),
+    gated("b", "repaired", repairs="fence,comma"),
+    gated("c", "unparsed"),
+    gated("c", "invalid"),
+    gated("c", "valid", model="openrouter:m"),
+    gated("d", "cut"),
+    gated("d", None, state="failed", error="stalled", model="openrouter:m"),
+    gated("e", "unfit"),
+    gated("f", None, task="synthesize"),
+    gated("g", "repaired", task="metadata"),
+)
+
+
 async def test_json_replies_are_told_by_what_became_of_them(database: Database) -> None:
-    book = await fill(
-        database,
-        {"request": "a", "task": "analyze"},
-        {"request": "b", "task": "metadata", "repairs": "fence,comma"},
-        {"request": "c", "task": "rerank", "state": "failed", "error": "bad_reply"},
-        {"request": "c", "task": "rerank"},
-        {"request": "d", "task": "snippet", "state": "failed", "error": "bad_reply"},
-        {"request": "e", "task": "snippet", "state": "failed", "error": "stalled"},
-        {"request": "f", "task": "synthesize"},
-        {"request": "g", "task": "analyze"},
-        {"request": "g", "task": "analyze", "state": "failed", "error": "bad_reply"},
+    report = await (await fill(database, *JSON_ROWS)).report(WEEK, by="model")
+    assert report.json_replies == JsonReplies(
+        replies=8, parsed=6, valid=2, repaired=2, retried=1, escalated=2, refused=4
     )
-    report = await book.report(WEEK, by="model")
-    assert report.json_replies == JsonReplies(valid=3, repaired=1, refused=3, retried=1)
+    assert report.json_lines == ()
+
+
+async def test_a_report_by_task_tells_json_replies_of_each_model(database: Database) -> None:
+    report = await (await fill(database, *JSON_ROWS)).report(WEEK, by="task")
+    assert report.json_lines == (
+        JsonLine("analyze", "ollama:m", JsonReplies(6, 4, 1, 1, 1, 2, 4)),
+        JsonLine("analyze", "openrouter:m", JsonReplies(1, 1, 1, 0, 0, 0, 0)),
+        JsonLine("metadata", "ollama:m", JsonReplies(1, 1, 0, 1, 0, 0, 0)),
+    )
+
+
+async def test_json_replies_older_than_the_window_are_left_out(database: Database) -> None:
+    old = (WEEK - timedelta(seconds=1)).isoformat()
+    report = await (await fill(database, gated("a", "valid", at=old), gated("b", "valid"))).report(WEEK, by="task")
+    assert report.json_replies.replies == sum(line.counts.replies for line in report.json_lines) == 1
 
 
 async def test_a_cached_reply_is_a_hit_and_no_attempt(database: Database) -> None:

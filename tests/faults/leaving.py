@@ -4,6 +4,7 @@ import anyio
 import anyio.lowlevel
 from typing_extensions import override
 
+from amalfa.execution.reading import Reading
 from amalfa.execution.steps import Delta, Step
 from tests.faults.stage import Ear, Stage
 
@@ -37,7 +38,7 @@ async def leave(stage: Stage, *, is_streaming: bool) -> str:
                 await executor.tell(call, Leaver(scope))
         else:
             with anyio.move_on_after(0.15):
-                await executor.ask(call, Ear(), read=str)
+                await executor.ask(call, Ear(), read=Reading)
     return call.request_id
 
 

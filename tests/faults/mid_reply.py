@@ -182,8 +182,9 @@ CASES = (
     Case(
         "B7",
         "an end that nobody explains",
-        either(streaming=broken_off(Truncated, cost="unknown"), whole=to_peer(Truncated, cost="unknown")),
-        steps=({**WORDS, "late_error": "observed", "after": 2},),
+        # It says that the limit of tokens was met, so the same model is asked once more with twice the room.
+        either(streaming=broken_off(Truncated, cost="unknown"), whole=to_peer(Truncated, Truncated, cost="unknown")),
+        steps=({**WORDS, "late_error": "observed", "after": 2, "times": 2},),
         upstreams=("openrouter",),
     ),
     *(

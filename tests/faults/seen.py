@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from amalfa.calls import Answer, Route
 from amalfa.errors import BadReply, BrokenOff, Unserved
+from amalfa.execution.reading import Reading
 from tests.faults.stage import Ear, LedgerRow, Stage
 
 
@@ -65,10 +66,10 @@ async def watch(stage: Stage, *, is_streaming: bool) -> Seen:
     )
 
 
-def _read(text: str) -> str:
+def _read(text: str) -> Reading[str]:
     if not text.strip():
         raise BadReply("The reply is empty.")
-    return text
+    return Reading(text)
 
 
 def _ends(stage: Stage, answer: Answer[str] | Answer[None] | None, error: Unserved | None) -> str:

@@ -10,6 +10,7 @@ import pytest
 from amalfa.calls import Call
 from amalfa.errors import AmalfaError
 from amalfa.execution.executor import Executor
+from amalfa.execution.reading import Reading
 from amalfa.execution.reconcile import Reconciler
 from amalfa.execution.steps import Delta, Step, unheard
 from tests.money.house import MODEL, House, house_in
@@ -78,8 +79,8 @@ async def test_a_team_cannot_spend_what_is_anothers(tmp_path: Path) -> None:
     teams = {"poor": {"budget": {"dailyUsd": 0.0}}, "rich": {"budget": {"dailyUsd": 1.0}}}
     async with house_in(tmp_path, teams=teams) as house:
         async with house.engine.lease() as desk:
-            poor = await desk.executor.ask(house.call(team="poor"), unheard, read=str)
-            rich = await desk.executor.ask(house.call(team="rich"), unheard, read=str)
+            poor = await desk.executor.ask(house.call(team="poor"), unheard, read=Reading)
+            rich = await desk.executor.ask(house.call(team="rich"), unheard, read=Reading)
         assert poor.route.model == "embedded:extractive"
         assert rich.route.model == f"openrouter:{MODEL}"
         assert "sonar.teams.poor.budget.dailyUsd" in poor.route.reason
@@ -105,7 +106,7 @@ async def _run(executor: Executor, call: Call, emit: object, *, is_live: bool) -
     if is_live:
         await executor.tell(call, emit)  # type: ignore[arg-type]  # one of two functions that fit
     else:
-        await executor.ask(call, emit, read=str)  # type: ignore[arg-type]  # one of two functions that fit
+        await executor.ask(call, emit, read=Reading)  # type: ignore[arg-type]  # one of two functions that fit
 
 
 async def _reconcile(house: House) -> None:

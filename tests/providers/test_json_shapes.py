@@ -6,7 +6,7 @@ import jsonschema
 import pytest
 
 from amalfa.calls import JsonSchema, Material, Message, Prompt
-from amalfa.providers.json_shapes import messages_for, response_format, shapes_for, strict_form
+from amalfa.providers.json_shapes import grammar_form, messages_for, response_format, shapes_for, strict_form
 from tests.providers.asking import CITY
 
 OPTIONAL: JsonSchema = {"type": "object", "properties": {"since": {"type": "string"}}, "required": []}
@@ -113,3 +113,61 @@ def test_without_a_constraint_the_schema_stands_in_the_system_message_with_the_w
 def test_a_prompt_without_a_system_message_gets_one() -> None:
     prompt = Prompt((Message("user", "Which city?"),), Material(), 100, 0.3, CITY)
     assert [message["role"] for message in messages_for(prompt, "words")] == ["system", "user"]
+
+
+def test_a_grammar_is_spared_long_counts_and_patterns_it_cannot_spell() -> None:
+    schema: JsonSchema = {
+        "type": "object",
+        "properties": {
+            "snippet": {"type": "string", "minLength": 1, "maxLength": 4000},
+            "code": {"type": "string", "maxLength": 8, "pattern": "^[A-Z]{2}-(7|8)$"},
+            "day": {"type": "string", "pattern": r"^\d{4}$"},
+            "loose": {"type": "string", "pattern": "abc"},
+            "often": {"type": "string", "pattern": "^a{1,500}$"},
+            "rows": {
+                "type": "array",
+                "maxItems": 101,
+                "items": {"anyOf": [{"pattern": "^(?=x).*$"}, {"minLength": 300}]},
+            },
+            "level": {"enum": ["low", "high"]},
+            "any": True,
+        },
+        "required": ["snippet", "level"],
+        "additionalProperties": False,
+    }
+    assert grammar_form(schema) == {
+        "type": "object",
+        "properties": {
+            "snippet": {"type": "string", "minLength": 1},
+            "code": {"type": "string", "maxLength": 8, "pattern": "^[A-Z]{2}-(7|8)$"},
+            "day": {"type": "string"},
+            "loose": {"type": "string"},
+            "often": {"type": "string"},
+            "rows": {"type": "array", "items": {"anyOf": [{}, {}]}},
+            "level": {"enum": ["low", "high"]},
+            "any": {},
+        },
+        "required": ["snippet", "level"],
+        "additionalProperties": False,
+    }
+
+
+def test_members_named_like_rules_and_listed_values_are_left_alone() -> None:
+    schema: JsonSchema = {
+        "type": "object",
+        "properties": {
+            "pattern": {"type": "string"},
+            "properties": {"type": "string", "maxLength": 5000},
+            "enum": {"enum": [{"pattern": "x", "maxLength": 900}]},
+        },
+        "$defs": {"maxItems": {"type": "array", "maxItems": 3}},
+    }
+    assert grammar_form(schema) == {
+        "type": "object",
+        "properties": {
+            "pattern": {"type": "string"},
+            "properties": {"type": "string"},
+            "enum": {"enum": [{"pattern": "x", "maxLength": 900}]},
+        },
+        "$defs": {"maxItems": {"type": "array", "maxItems": 3}},
+    }

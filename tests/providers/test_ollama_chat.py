@@ -5,7 +5,7 @@ from types import MappingProxyType
 import pytest
 
 from amalfa import errors
-from amalfa.calls import Material, Message, Prompt
+from amalfa.calls import JsonSchema, Material, Message, Prompt
 from amalfa.errors import CallError
 from amalfa.providers.asked import Asked
 from amalfa.providers.ollama_chat import ChatRecords, chat_body
@@ -25,10 +25,10 @@ def said(text: str, **more: object) -> dict[str, object]:
 
 
 def test_a_request_says_everything_that_must_not_be_left_to_chance() -> None:
-    prompt = Prompt((Message("system", "Be brief."), Message("user", "Hi")), Material(), 128, 0.3, CITY)
+    prompt = Prompt((Message("system", "Write JSON."), Message("user", "Hi")), Material(), 128, 0.3, CITY)
     assert chat_body(QWEN, prompt, launch={"num_ctx": 8192}, keep_alive="5m") == {
         "model": QWEN,
-        "messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"}],
+        "messages": [{"role": "system", "content": "Write JSON."}, {"role": "user", "content": "Hi"}],
         "stream": True,
         "think": False,
         "truncate": False,
@@ -42,6 +42,29 @@ def test_free_text_has_no_format_and_an_empty_limit_is_one_token() -> None:
     body = chat_body(QWEN, Prompt((), Material(), 0, 0.0), launch=MappingProxyType({"num_ctx": 1}), keep_alive=-1)
     assert "format" not in body
     assert body["options"] == {"num_ctx": 1, "temperature": 0.0, "num_predict": 1}
+
+
+def test_a_model_whose_instructions_speak_of_no_json_gets_the_schema_in_words() -> None:
+    """The grammar is not shown to the model, and a note that speaks of JSON is no instruction."""
+    prompt = Prompt((Message("system", "Be brief."), Message("user", "What is JSON?")), Material(), 128, 0.3, CITY)
+    messages = chat_body(QWEN, prompt, launch={}, keep_alive="5m")["messages"]
+    assert isinstance(messages, list)
+    system, user = messages
+    assert system["content"].startswith("Be brief.\n\nReply with JSON and nothing else")
+    assert '"people"' in system["content"]
+    assert user == {"role": "user", "content": "What is JSON?"}
+
+
+def test_free_text_is_asked_for_as_it_is() -> None:
+    prompt = Prompt((Message("user", "Hi"),), Material(), 128, 0.3)
+    assert chat_body(QWEN, prompt, launch={}, keep_alive="5m")["messages"] == [{"role": "user", "content": "Hi"}]
+
+
+def test_a_schema_is_sent_in_the_form_that_a_grammar_can_be_made_of() -> None:
+    schema: JsonSchema = {"type": "object", "properties": {"line": {"type": "string", "maxLength": 4000}}}
+    body = chat_body(QWEN, Prompt((), Material(), 128, 0.3, schema), launch={}, keep_alive="5m")
+    assert body["format"] == {"type": "object", "properties": {"line": {"type": "string"}}}
+    assert body["think"] is False
 
 
 def test_a_reply_is_whole_with_its_last_record() -> None:

@@ -33,7 +33,7 @@ async def attempt(keeper: Keeper, closing: Closing, *, task: str = "analyze", mo
 
 async def test_what_happened_is_on_the_page(tmp_path: Path) -> None:
     async with keeping(tmp_path, "/metrics", metrics) as (keeper, client):
-        await attempt(keeper, Closing("ok", Usage(10, 3, 0.25, 700)))
+        await attempt(keeper, Closing("ok", Usage(10, 3, 0.25, 700), json_gate="valid"))
         await attempt(keeper, Closing("failed", Usage(cost_usd=None, ms=90), "stalled"))
         counters = keeper.accounts.counters
         counters.decided(decision_of(a_call(), ROUTE, Usage(), None, at=FakeClock().now()))

@@ -30,8 +30,20 @@ async def test_usage_is_told_as_json(tmp_path: Path) -> None:
     assert (body["by"], body["local_ratio"], body["since"]) == ("team", 0.0, "2026-11-19T12:00:00Z")
     assert set(body) == {
         *("since", "by", "groups", "total", "local_ratio", "cache_hits", "reserved_usd"),
-        *("json_replies", "models", "reasons"),
+        *("json_replies", "json_lines", "models", "reasons"),
     }
+
+
+async def test_by_task_the_json_replies_of_each_model_are_told(tmp_path: Path) -> None:
+    async with keeping(tmp_path, "/sonar/usage", usage) as (keeper, client):
+        for gate in ("invalid", "repaired"):
+            row = await keeper.ledger.open(opening(keeper))
+            await keeper.ledger.close(row, Closing("ok", Usage(10, 3, 0.0, 40), json_gate=gate))
+        body = (await client.get("/sonar/usage?by=task")).json()
+    (line,) = body["json_lines"]
+    assert (line["task"], line["model"], line["counts"]) == ("ask", "openrouter:m", body["json_replies"])
+    counts = {"replies": 2, "parsed": 2, "valid": 0, "repaired": 1, "retried": 1, "escalated": 0, "refused": 1}
+    assert body["json_replies"] == counts
 
 
 async def test_without_a_question_it_is_the_last_week_by_model(tmp_path: Path) -> None:

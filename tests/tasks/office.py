@@ -82,7 +82,7 @@ class Office:
         self.ledger = FakeLedger()
         planner = FakePlanner((entry_for(self.provider),))
         means = means_over([self.provider], planner, ledger=self.ledger, verdicts=FakeVerdicts(), clock=self.clock)
-        names = ("analyze", "metadata", "snippet", "rerank", "synthesize", "research", "chat")
+        names = ("analyze", "metadata", "snippet", "rerank", "synthesize", "research", "chat", "extract")
         self.desk = Desk(
             executor=Executor(means),
             notes=self.notes,

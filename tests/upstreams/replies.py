@@ -120,7 +120,9 @@ def sensible_text(texts: Sequence[str], *, schema: Any = None, is_json: bool = F
 
 def _hints(reading: Reading, sentence: str) -> Hints:
     quote = reading.best_quote()
-    words = list(dict.fromkeys(meaningful(reading.question) + meaningful(reading.last)))
+    about = [text for label, text in reading.blocks.items() if label not in ("query", "question", "other notes")]
+    asked = reading.blocks.get("query") or ("" if about else reading.question)
+    words = list(dict.fromkeys(meaningful(" ".join([asked, *about])) + meaningful(reading.last)))
     ids = [label for label in reading.blocks if label not in _NOT_IDS] or _IDS.findall(reading.last)
     offered = reading.blocks.get("other notes", "").splitlines()
     places = [line for line in offered if line != "(none)"] or [passage.place for passage in reading.passages]

@@ -24,6 +24,7 @@ amalfa usage --since 2026-11-01 --by day --plot
 NO_TEAM = "(no team)"
 DAYS_DRAWN_MAX = 100
 PIPE_WIDTH = 1_000
+JSON_COUNTS = ("replies", "parsed", "valid", "repaired", "retried", "escalated", "refused")
 
 
 @command("usage", examples=EXAMPLES)
@@ -69,7 +70,21 @@ def usage_text(report: Document, *, width: int) -> str:
     rows = [_row(_name(group, by), group) for group in groups]
     heads = [by, "calls", "tokens in", "tokens out", "p50", "p95", "cost"]
     lines = [f"Usage since {since} UTC", "", table(heads, [*rows, _row("total", total)], width=width)]
+    if json_lines := report.items("json_lines"):
+        lines += ["", "Replies that had to be JSON", "", json_table(json_lines, width=width)]
     return "\n".join([*lines, "", *_facts(report)])
+
+
+def json_table(lines: list[Document], *, width: int) -> str:
+    """What became of the replies of each model to each task."""
+    rows = [
+        [safe_line(line.text("task")), safe_line(line.text("model")), *_counts(line.item("counts"))] for line in lines
+    ]
+    return table(["task", "model", *JSON_COUNTS], rows, width=width)
+
+
+def _counts(counts: Document) -> list[str]:
+    return [_number(counts.whole(name)) for name in JSON_COUNTS]
 
 
 def _name(group: Document, by: str) -> str:
@@ -113,9 +128,10 @@ def _facts(report: Document) -> list[str]:
         facts[0] += f"; {ratio:.0%} of the replies local, {1 - ratio:.0%} from a cloud"
     if cached := report.whole("cache_hits"):
         facts.append(f"{count(cached, 'reply', 'replies')} from the cache")
-    if any(replies.whole(name) for name in replies):
-        numbers = ", ".join(f"{replies.whole(name) or 0} {name}" for name in ("valid", "repaired", "refused"))
-        facts.append(f"JSON replies: {numbers}; {count(replies.whole('retried') or 0, 'call')} mended by asking again")
+    if replies.whole("replies"):
+        numbers = ", ".join(f"{_number(replies.whole(name))} {name}" for name in ("valid", "repaired", "refused"))
+        again, elsewhere = _number(replies.whole("retried")), _number(replies.whole("escalated"))
+        facts.append(f"JSON replies: {numbers}; {again} asked for again, {elsewhere} handed on to another model")
     if reserved := report.number("reserved_usd"):
         facts.append(f"{dollars(reserved)} set aside for costs that nobody knows")
     facts += [_chosen(one) for one in report.items("reasons")[:5]]

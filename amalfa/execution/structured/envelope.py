@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from amalfa.errors import BadReply
 from amalfa.execution.structured.cursor import Cursor
 from amalfa.execution.structured.document import read_document, read_members
-from amalfa.execution.structured.marks import BLANK, ENDS_OF, FULLWIDTH, QUOTED_MEMBER
+from amalfa.execution.structured.marks import BLANK, ENDS_OF, FULLWIDTH, INVISIBLE, JSON_BLANKS, QUOTED_MEMBER
 from amalfa.execution.structured.policy import Refusal, Repair, refuse
 
 # Attempts at documents in one reply; a reply with more is prose full of brackets.
@@ -116,11 +116,13 @@ class _Search:
     def _pass(self, until: int) -> None:
         """Leave what stands before `until` aside."""
         passed = self._text[self._at : until]
-        if passed.strip():
+        visible = "".join(passed.split()).strip(INVISIBLE)
+        if visible:
             self._around[Repair.PROSE] = None
             self._prose.append(passed)
-        elif "\ufeff" in passed or "\u200b" in passed:
-            self._around[Repair.BOM] = None
+        elif passed.strip(" \t\r\n"):
+            # Blanks that JSON does not count as blanks, and marks that nobody sees.
+            self._around[Repair.BOM if passed.strip() else Repair.SPACE] = None
         self._at = until
 
     def _thought(self, event: re.Match[str]) -> None:
@@ -215,6 +217,8 @@ class _Search:
             cursor.note(Repair.CLOSER)
         if "," in passed or ";" in passed:
             cursor.note(Repair.COMMA)
+        if any(char.isspace() and char not in JSON_BLANKS for char in passed):
+            cursor.note(Repair.SPACE)
         if QUOTED_MEMBER.match(text, end) or ("," in passed and text[end : end + 1] in ENDS_OF and end < len(text)):
             refuse(Refusal.LEFTOVER, text, end)
         cursor.at = end

@@ -9,8 +9,6 @@ from amalfa.execution.structured.policy import Refusal, Repair, refuse
 from amalfa.execution.structured.repair import documents_of
 from amalfa.execution.structured.strict import is_same
 
-LONG_CHARACTERS = 64_000
-
 
 @dataclass(frozen=True, slots=True)
 class Reply:
@@ -18,11 +16,6 @@ class Reply:
 
     value: object
     repairs: tuple[str, ...] = ()
-
-
-def is_long(text: str) -> bool:
-    """Whether reading takes long enough to belong into a thread."""
-    return len(text) > LONG_CHARACTERS
 
 
 def read_reply(text: str, schema: JsonSchema | None = None) -> Reply:
@@ -43,6 +36,7 @@ def read_reply(text: str, schema: JsonSchema | None = None) -> Reply:
         try:
             value, repairs = fitted(document.value, schema)
         except BadReply as error:
+            error.gate = "schema"
             problem = problem or error
             continue
         if not any(is_same(value, other.value) for other in fits):

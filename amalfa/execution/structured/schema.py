@@ -156,7 +156,8 @@ def _nodes(schema: JsonSchema) -> Iterator[Mapping[str, Any]]:
 
 
 def _pointed_at(reference: str, root: JsonSchema) -> object:
-    if not reference.startswith("#"):
+    if reference != "#" and not reference.startswith("#/"):
+        # An anchor may stand anywhere; nobody needs it followed here.
         return None
     node: object = root
     for part in reference[1:].split("/")[1:]:

@@ -24,12 +24,17 @@ def span_in(text: str, today: date) -> Span:
     if found := _BETWEEN.search(folded):
         first, last = _period(found["first"], today), _period(found["last"], today)
         if first and last:
-            return Span(first.since, last.until)
+            # Named the wrong way round they mean the same days.
+            return Span(first.since, last.until) if _is_before(first, last) else Span(last.since, first.until)
     for wording, limit in _LIMITS:
         for found in wording.finditer(folded):
             if period := _period(found["when"], today):
                 return limit(period)
     return Span()
+
+
+def _is_before(first: Span, last: Span) -> bool:
+    return first.since is None or last.until is None or first.since <= last.until
 
 
 def _since(period: Span) -> Span:

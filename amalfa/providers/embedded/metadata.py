@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TypedDict
 
 from amalfa.calls import Material, Passage
-from amalfa.providers.embedded.sentences import Unit, headings_of, units_of, without_front_matter
+from amalfa.providers.embedded.sentences import Unit, headings_of, sentences_of, units_of, without_front_matter
 from amalfa.providers.embedded.steps import links_of
 from amalfa.providers.embedded.surface import distinct, names_in, words_in
 from amalfa.providers.embedded.terms import fold, rarity, stem, telling, terms_of
@@ -15,6 +15,7 @@ KEYWORDS_LEAST, KEYWORDS_MOST = 3, 8
 THEMES_MOST = 5
 ENTITIES_MOST = 12
 RELATED_MOST = 5
+SUMMARY_MOST_SENTENCES = 3
 SUMMARY_MOST_CHARACTERS = 420
 TITLE_MOST_CHARACTERS = 200
 
@@ -93,7 +94,7 @@ def summary_of(units: Sequence[Unit], title: str) -> str:
     for line in lines[1:3]:
         if len(chosen) + len(line) < SUMMARY_MOST_CHARACTERS:
             chosen = f"{chosen} {line}"
-    return chosen
+    return " ".join(sentences_of(chosen)[:SUMMARY_MOST_SENTENCES]) or chosen
 
 
 def keywords_of(path: str, title: str, body: str, tags: Sequence[str]) -> list[str]:

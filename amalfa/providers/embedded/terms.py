@@ -133,11 +133,12 @@ def _word_terms(word: str) -> list[str]:
     if len(parts) == 1:
         return [stem(parts[0])]
     if "'" in word or "’" in word:
-        return [stem(part) for part in parts if len(part) > 1] or [word]
+        return [stem(part) for part in parts if len(part) > 1 and part not in _CONTRACTED] or [stem(parts[0])]
     month = [word[:7]] if _ISO_DAY.fullmatch(word) else []
     return [word, *month, *(stem(part) for part in parts)]
 
 
+_CONTRACTED = frozenset({"ve", "re", "ll"})
 _ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 

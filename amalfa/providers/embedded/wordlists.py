@@ -1,14 +1,16 @@
 """Plain word lists: words that carry no meaning, words that mean nearly the same. Data only."""
 
 _SMALL = """
-a about actually after again all also am an and any are aren't as at be because been before being between but by can
-can't could couldn't currently did didn't do does doesn't doing don't during else ever exactly find for from get
-gets got had has have having he her here hers him his how i i'm if in into is isn't it it's its itself just know
-knows let's like many may me might mine more most much must my need needs no nor not of off often on once one only
-onto or other our ours out over own per please quite rather really said same say says shall she should since so some
-such tell than that that's the their theirs them then there there's these they this those though thus to too under
-until up upon us very via want wants was wasn't we were what what's whatever when whenever where where's which while
-who who's whom whose why will with within without won't would yes yet you your yours
+a about actually after again all also am an and any are aren't as at be because been before being between but by
+can can't could couldn't currently did didn't do does doesn't doing don't during else ever exactly find for from
+get gets got had has have having he her here hers him his how i i'm if in into is isn't it it's its itself just
+know knows let's like many may me might mine more most much must my need needs no nor not of off often on once one
+only onto or other our ours out over own per please quite rather really said same say says shall she should since
+so some such tell than that that's the their theirs them then there there's these they this those though thus to
+too under until up upon us very via want wants was wasn't we were what what's whatever when whenever where where's
+which while who who's whom whose why will with within without won't would yes yet you your yours whoever whomever
+idea again lot got gotten please still yet today tonight tomorrow moment remind remember okay hello thanks now look
+looking good supposed don isn wasn didn doesn couldn wouldn shouldn hasn haven aren weren there'd that'd
 der die das den dem es gibt hat haben viel viele werden wird ein eine einen und oder ist sind wie wo wer warum wann
 welche welcher welches auf mit von zu im le la les des du un une et ou est sont que qui quoi quand pourquoi quel
 quelle dans pour avec sur el los las una y o es son como donde cuando cual por para con en il lo gli uno e sono che

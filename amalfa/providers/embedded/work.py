@@ -44,7 +44,7 @@ def _value(task: str, prompt: Prompt, today: date) -> Mapping[str, object]:
             return next_step(material)
         case _:
             raise ModelRefused(
-                f"The embedded engine has no model, so it cannot do {task} into a schema.",
+                f"The embedded engine cannot {task} into a schema; that needs a model.",
                 hint="start Ollama, or enable the cloud in amalfa.config.json",
             )
 

@@ -27,6 +27,7 @@ def sums(name: str, **values: object) -> dict[str, Any]:
     return usual | values
 
 
+JSON = {"replies": 6, "parsed": 5, "valid": 3, "repaired": 2, "retried": 1, "escalated": 0, "refused": 1}
 REPORT: dict[str, Any] = {
     "since": "2026-11-13T20:04:00Z",
     "by": "model",
@@ -39,7 +40,8 @@ REPORT: dict[str, Any] = {
     "local_ratio": 0.25,
     "cache_hits": 4,
     "reserved_usd": 0.05,
-    "json_replies": {"valid": 3, "repaired": 2, "refused": 1, "retried": 1},
+    "json_replies": JSON,
+    "json_lines": [],
     "models": [{"name": "openrouter:m", "count": 3}],
     "reasons": [{"name": "the local default", "count": 2}],
 }
@@ -83,9 +85,21 @@ def test_the_rest_is_told_below(shell: Shell) -> None:
     out = shell.call("usage").out
     assert "7 attempts, 2 failed; 25% of the replies local, 75% from a cloud\n" in out
     assert "4 replies from the cache\n" in out
-    assert "JSON replies: 3 valid, 2 repaired, 1 refused; 1 call mended by asking again\n" in out
+    assert "JSON replies: 3 valid, 2 repaired, 1 refused; 1 asked for again, 0 handed on to another model\n" in out
     assert "$0.05 set aside for costs that nobody knows\n" in out
     assert "chosen 2 times: the local default\n" in out
+
+
+def test_by_task_each_model_has_a_line_for_its_json_replies(shell: Shell, sonar: FakeSonar) -> None:
+    lines = [{"task": "analyze", "model": "ollama:q\x1b[2J", "counts": JSON}]
+    sonar.script.replies["/sonar/usage?since=7d&by=task"] = REPORT | {"by": "task", "json_lines": lines}
+    out = shell.call("usage", "--by", "task").out
+    below = out.partition("Replies that had to be JSON\n\n")[2].splitlines()
+    heads = ["task", "model", "replies", "parsed", "valid", "repaired", "retried", "escalated", "refused"]
+    assert below[0].split() == heads
+    assert below[1].split() == ["analyze", "ollama:q\\x1b[2J", "6", "5", "3", "2", "1", "0", "1"]
+    done = shell.call("usage", "--by", "task", "--json")
+    check("usage", done.json)
 
 
 def test_names_cannot_play_with_the_terminal(shell: Shell) -> None:

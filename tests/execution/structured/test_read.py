@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from amalfa.errors import BadReply
-from amalfa.execution.structured.read import is_long, read_reply
+from amalfa.execution.structured.limits import is_long
+from amalfa.execution.structured.read import read_reply
 from amalfa.execution.structured.strict import REPLY_MAX_BYTES
 
 HERE = Path(__file__).parent
