@@ -18,8 +18,8 @@ ANTHROPIC_KEY = "sk-ant-api03-simulated"
 OPUS = "claude-3-opus-20240229"
 
 QUICK = Patience(
-    connect_s=0.15,
-    first_byte_s=0.25,
+    connect_s=0.4,
+    first_byte_s=0.5,
     cold_first_byte_s=3.0,
     first_event_s=0.35,
     idle_s=0.25,
