@@ -241,7 +241,7 @@ class Engine:
 
     async def search(self, query: str, *, k: int, within: tuple[str, ...]) -> tuple[Passage, ...]:
         async with self.lease():
-            return await self._generations.current.library.search(query, k=k, within=within)
+            return await self._generations.current.notes.search(query, k=k, within=within)
 
     async def status(self) -> Status:
         return await self._reporter.status(self._generations)

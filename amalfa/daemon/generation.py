@@ -73,7 +73,7 @@ class Parts:
     """What is made from one configuration and handed to its Generation."""
 
     providers: Mapping[str, Provider]
-    library: Library
+    notes: Library
 
 
 class Generation:
@@ -82,7 +82,7 @@ class Generation:
     def __init__(self, number: int, loaded: Loaded, parts: Parts, lasting: Lasting) -> None:
         self.number = number
         self.loaded = loaded
-        self.library = parts.library
+        self.notes = parts.notes
         self.loaded_at: datetime = lasting.clock.now()
         self.providers = parts.providers
         self.switch = Switch(
@@ -103,7 +103,7 @@ class Generation:
         )
         self.desk = Desk(
             executor=Executor(means),
-            notes=parts.library,
+            notes=parts.notes,
             conversations=lasting.conversations,
             rules=task_rules(loaded.settings),
             clock=lasting.clock,

@@ -6,7 +6,6 @@ This is the only layer that repeats a call. The providers never do, as two layer
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
-from typing import Literal
 
 from amalfa.clock import Clock
 from amalfa.errors import (
@@ -62,9 +61,7 @@ class Longer:
 
 @dataclass(frozen=True, slots=True)
 class NextModel:
-    """Ask the next model of the plan, at once; `needs` says what it should have more of than this one."""
-
-    needs: Literal["anything", "longer_context"] = "anything"
+    """Ask the next model of the plan, at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +102,6 @@ def _next(_error: CallError, _moment: _Moment) -> Step:
     return NextModel()
 
 
-def _longer_context(_error: CallError, _moment: _Moment) -> Step:
-    return NextModel("longer_context")
-
-
 def _cut(error: CallError, _moment: _Moment) -> Step:
     return Longer() if isinstance(error, Truncated) and error.is_at_limit else NextModel()
 
@@ -145,7 +138,7 @@ TABLE: dict[type[CallError], Callable[[CallError, _Moment], Step]] = {
     ModelMissing: _next,
     ModelRefused: _next,
     BadRequestUpstream: _next,
-    ContextTooLong: _longer_context,
+    ContextTooLong: _next,
     # The time it took is gone; another model makes better use of the rest.
     Stalled: _next,
     Truncated: _cut,

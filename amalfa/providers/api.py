@@ -124,6 +124,10 @@ class ApiProvider(ConfiguredProvider):
         self._api = Api(endpoint, headers=self.demanded_headers, **means)
         self._names: Sequence[str] | None = None
 
+    def standing(self) -> Presence | None:
+        """What forbids trying it, known without asking anybody; None when nothing does."""
+        return self.endpoint.standing()
+
     async def models(self, *, deadline_s: float) -> Sequence[str]:
         """The names of the models the API has; asked for once. Raises CallError."""
         if self._names is None:

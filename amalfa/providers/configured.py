@@ -2,7 +2,6 @@
 
 from amalfa.calls import Tier
 from amalfa.providers.endpoint import Endpoint
-from amalfa.providers.provider import Presence
 
 
 class ConfiguredProvider:
@@ -30,7 +29,3 @@ class ConfiguredProvider:
     @property
     def fingerprint(self) -> str:
         return self.endpoint.fingerprint
-
-    def standing(self) -> Presence | None:
-        """What forbids trying it, known without asking anybody; None when nothing does."""
-        return self.endpoint.standing()

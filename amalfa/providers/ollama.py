@@ -19,6 +19,7 @@ from amalfa.errors import (
     UpstreamBroken,
 )
 from amalfa.providers.asked import Asked
+from amalfa.providers.configured import ConfiguredProvider
 from amalfa.providers.downloading import Downloads
 from amalfa.providers.endpoint import Address, Endpoint
 from amalfa.providers.ndjson import NdjsonParser
@@ -43,13 +44,11 @@ _BREAKS = (Stalled, Truncated, UpstreamBroken)
 """Failures of a host that may have died."""
 
 
-class OllamaProvider:
+class OllamaProvider(ConfiguredProvider):
     """A pool of Ollama hosts. `tasks` must outlive it: loads and downloads run there, so that no caller ends them.
 
     `library` is how people manage the models. `machine` tells what this machine has room for.
     """
-
-    type = "ollama"
 
     def __init__(
         self,
@@ -61,7 +60,7 @@ class OllamaProvider:
         transport: Transport | None = None,
         machine: Callable[[], Room] = room,
     ) -> None:
-        self.endpoint = endpoint
+        super().__init__(endpoint)
         self._clock = clock
         self._patience = patience or Patience()
         self._wire = Wire(endpoint, clock=clock, patience=self._patience, transport=transport)
@@ -71,7 +70,7 @@ class OllamaProvider:
         self._loads = OllamaLoads(endpoint, self._api, self._pool, tasks=tasks, clock=clock)
         self._downloads = Downloads(tasks)
         self._models = OllamaModels(endpoint, self._api, clock=clock)
-        self.library = OllamaLibrary(
+        self.model_library = OllamaLibrary(
             endpoint,
             self._hosts,
             self._models,
@@ -80,22 +79,6 @@ class OllamaProvider:
             room=machine,
             clock=clock,
         )
-
-    @property
-    def name(self) -> str:
-        return self.endpoint.name
-
-    @property
-    def tier(self) -> Tier:
-        return self.endpoint.tier
-
-    @property
-    def is_verified_local(self) -> bool:
-        return self.endpoint.is_verified_local
-
-    @property
-    def fingerprint(self) -> str:
-        return self.endpoint.fingerprint
 
     def can_pull(self, model: str) -> bool:
         """Whether a model that no host has is downloaded when it is asked."""
@@ -181,7 +164,7 @@ class OllamaProvider:
         address = (await self._hosts.addresses_for(model, request.privacy))[0]
         yield Waiting(f"pulling {model}", is_loading=True)
         said = ""
-        async with aclosing(self.library.download(address, model, is_kept=True, every_s=1.0)) as steps:
+        async with aclosing(self.model_library.download(address, model, is_kept=True, every_s=1.0)) as steps:
             async for step in steps:
                 if self._clock.monotonic_s() >= request.deadline_s:
                     raise Stalled(

@@ -52,7 +52,7 @@ async def show_model(request: Request) -> Response:
         name = _name(request, providers)
         provider = providers.get(name.provider)
         if isinstance(provider, OllamaProvider) and not is_cloud_name(name.model):
-            facts, places = await provider.library.info(name.model, deadline_s=_in(INFO_S))
+            facts, places = await provider.model_library.info(name.model, deadline_s=_in(INFO_S))
             catalogue, named = engine.catalogue(), set(engine.named_models())
             shelf = Shelf(providers, catalogue, named, {spelled(name): places})
             row = shelf.row(spelled(name), described=facts)
@@ -66,9 +66,9 @@ async def show_model(request: Request) -> Response:
 
 async def load_model(request: Request) -> Response:
     async def act(provider: OllamaProvider, model: str, body: ActionBody, emit: Emit) -> Forecast:
-        forecast = await provider.library.forecast_load(model, host=body.host)
+        forecast = await provider.model_library.forecast_load(model, host=body.host)
         if not body.dryRun:
-            async with aclosing(provider.library.load(forecast, deadline_s=_in(LOAD_S))) as phases:
+            async with aclosing(provider.model_library.load(forecast, deadline_s=_in(LOAD_S))) as phases:
                 async for phase in phases:
                     await emit(Phase(phase.phase))
         return forecast
@@ -78,9 +78,9 @@ async def load_model(request: Request) -> Response:
 
 async def unload_model(request: Request) -> Response:
     async def act(provider: OllamaProvider, model: str, body: ActionBody, emit: Emit) -> Forecast:
-        forecast = await provider.library.forecast_unload(model, host=body.host, is_forced=body.force)
+        forecast = await provider.model_library.forecast_unload(model, host=body.host, is_forced=body.force)
         if not body.dryRun:
-            await provider.library.unload(forecast, deadline_s=_in(UNLOAD_S))
+            await provider.model_library.unload(forecast, deadline_s=_in(UNLOAD_S))
         return forecast
 
     return await _act(request, "unload", act)
@@ -90,9 +90,9 @@ async def pull_model(request: Request) -> Response:
     """Streams `progress` events with `"stream": true`; hanging up stops the download, and the next one resumes."""
 
     async def act(provider: OllamaProvider, model: str, body: ActionBody, emit: Emit) -> Forecast:
-        forecast = await provider.library.forecast_pull(model, host=body.host)
+        forecast = await provider.model_library.forecast_pull(model, host=body.host)
         if not body.dryRun:
-            async with aclosing(provider.library.pull(forecast)) as steps:
+            async with aclosing(provider.model_library.pull(forecast)) as steps:
                 async for step in steps:
                     told = step.progress
                     await emit(Progress(told.status, told.completed, told.total, step.url))

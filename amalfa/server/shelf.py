@@ -79,7 +79,7 @@ async def look_around(engine: Engine, *, is_local: bool = True) -> Shelf:
     listings: dict[str, Listing] = {}
 
     async def ask(name: str, provider: OllamaProvider) -> None:
-        listings[name] = await provider.library.list_models()
+        listings[name] = await provider.model_library.list_models()
 
     async with anyio.create_task_group() as group:
         for name, provider in providers.items():

@@ -224,7 +224,7 @@ async def test_a_host_whose_queue_overran_is_not_overrun_again(tasks: TaskGroup)
             await ask_all()
             assert sorted(outcomes) == ["refused", "refused", "served", "served"]
             for model in models:
-                sim.scheduler.unload(sim.library.find(model) or OllamaModel(model))
+                sim.scheduler.unload(sim.installed_models.find(model) or OllamaModel(model))
             clock.skipped_s += 3.0
             sim.load_s = 0.05
             await ask_all()

@@ -55,7 +55,7 @@ async def test_a_download_tells_how_far_it_is_in_all_and_ends_in_success(
     assert counted[-1].completed == counted[-1].total
     assert counted[-1].percent == 100
     assert steps[-1].status == "success"
-    assert ollama_sim.library.find("phi3:mini") is not None
+    assert ollama_sim.installed_models.find("phi3:mini") is not None
 
 
 async def test_a_download_that_cannot_fit_is_refused_before_it_fills_the_disk(
@@ -65,7 +65,7 @@ async def test_a_download_that_cannot_fit_is_refused_before_it_fills_the_disk(
     with pytest.raises(errors.ModelRefused, match=r"phi3:mini does not fit: 4\.6 GB are still to come and 3 MB"):
         _ = [step async for step in pulling]
     await ollama_sim.idle()
-    assert ollama_sim.library.find("phi3:mini") is None
+    assert ollama_sim.installed_models.find("phi3:mini") is None
 
 
 async def test_what_came_in_an_earlier_download_needs_no_room_again(

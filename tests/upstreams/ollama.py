@@ -90,7 +90,7 @@ async def _status(sim: OllamaHost, exchange: Exchange, step: Step) -> None:
 
 
 async def _tags(sim: OllamaHost, exchange: Exchange, step: Step) -> None:
-    await sim.send_json(exchange, tags_body(sim.library), step)
+    await sim.send_json(exchange, tags_body(sim.installed_models), step)
 
 
 async def _ps(sim: OllamaHost, exchange: Exchange, step: Step) -> None:
@@ -106,14 +106,14 @@ async def _delete(sim: OllamaHost, exchange: Exchange, _step: Step) -> None:
     name = _named(exchange, "DeleteRequest")
     model = sim.find(name, f"model '{name}' not found")
     sim.scheduler.unload(model)
-    sim.library.remove(model)
+    sim.installed_models.remove(model)
     await exchange.whole(200, (), b"")
 
 
 async def _copy(sim: OllamaHost, exchange: Exchange, _step: Step) -> None:
     body = read_body(exchange.request.body, "CopyRequest")
     source = str(body.get("source") or "")
-    sim.library.copy(sim.find(source, f'model "{source}" not found'), str(body.get("destination") or ""))
+    sim.installed_models.copy(sim.find(source, f'model "{source}" not found'), str(body.get("destination") or ""))
     await exchange.whole(200, (), b"")
 
 

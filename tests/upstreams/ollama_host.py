@@ -61,7 +61,7 @@ class OllamaHost(Simulator):
     ) -> None:
         super().__init__(port=port, clock=clock)
         given = listed(models) if isinstance(models, str) else models
-        self.library = Library([model_named(one) if isinstance(one, str) else one for one in given])
+        self.installed_models = Library([model_named(one) if isinstance(one, str) else one for one in given])
         self.counters = OllamaCounters()
         self.load_s = load_s
         self.token_ms = token_ms
@@ -79,11 +79,11 @@ class OllamaHost(Simulator):
     def install(self, model: str | OllamaModel) -> None:
         """Make a model available, as if it had just been pulled."""
         made = model_named(model) if isinstance(model, str) else model
-        self.library.install(replace(made, modified_at=self.clock.now()))
+        self.installed_models.install(replace(made, modified_at=self.clock.now()))
 
     def uninstall(self, name: str) -> None:
-        if (model := self.library.find(name)) is not None:
-            self.library.remove(model)
+        if (model := self.installed_models.find(name)) is not None:
+            self.installed_models.remove(model)
 
     @property
     def loaded(self) -> list[str]:
@@ -140,7 +140,7 @@ class OllamaHost(Simulator):
 
     def find(self, name: str, missing: str) -> OllamaModel:
         """The installed model of that name. Raises OllamaError 400 for a bad name, 404 with `missing`."""
-        model = self.library.find(name)
+        model = self.installed_models.find(name)
         if model is None and name and not is_valid_name(name):
             raise OllamaError(400, "invalid model name")
         if re.search(r":local:cloud$|:cloud:local$|:local-cloud$", name):

@@ -36,7 +36,7 @@ async def test_a_client_that_leaves_a_pull_leaves_the_model_uninstalled() -> Non
         async with client.stream("POST", "/api/pull", json={"model": "m"}) as reply:
             await anext(reply.aiter_lines())
         await sim.idle()
-        assert list(sim.library) == []
+        assert list(sim.installed_models) == []
         assert sim.disconnects[0].path == "/api/pull"
 
 
