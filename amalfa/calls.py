@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Generic, Literal, TypeVar
 
+from amalfa.messages import PLAIN_SAMPLING, Message, Sampling, ToolCall, Tools
+
 LIGHT_TASKS = ("analyze", "metadata", "snippet", "rerank")
 HEAVY_TASKS = ("synthesize", "research", "chat")
 JSON_TASKS = (*LIGHT_TASKS, "extract")
@@ -104,12 +106,6 @@ NO_STEERING = Steering()
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
-    role: Literal["system", "user", "assistant"]
-    content: str
-
-
-@dataclass(frozen=True, slots=True)
 class Passage:
     """A stretch of one note: what retrieval returns and what citations point into.
 
@@ -156,17 +152,25 @@ class Material:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What is asked of a model. `schema` None means free text; `max_tokens` caps the reply."""
+    """What is asked of a model. `schema` None means free text; `max_tokens` caps the reply.
+
+    `may_be_cut`: a reply that ends at its cap is a good one, which says so in its `finish`. Otherwise it is a failure.
+    """
 
     messages: tuple[Message, ...]
     material: Material
     max_tokens: int
     temperature: float
     schema: JsonSchema | None = None
+    sampling: Sampling = PLAIN_SAMPLING
+    tools: Tools | None = None
+    may_be_cut: bool = False
 
     @property
     def text_length(self) -> int:
-        return sum(len(message.content) for message in self.messages)
+        """Characters of all messages, with what the tools and their calls add."""
+        said = sum(len(one.content) + sum(len(call.arguments) for call in one.tool_calls) for one in self.messages)
+        return said + sum(len(str(definition)) for definition in self.tools.definitions) if self.tools else said
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,8 +255,30 @@ class LeftMachine:
 
 
 @dataclass(frozen=True, slots=True)
+class Hop:
+    """One node of a pipeline at work. `does` is what it did ("route", "answer", "refine", "merge").
+
+    `decided` tells where it sent the request and by which rule; `outcome` is "ok" or an error code.
+    """
+
+    node: str
+    layer: int
+    does: str
+    model: str
+    outcome: str
+    ms: int
+    decided: str = ""
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+    cost_usd: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
-    """Why this model answered, why not each other one, and what left the machine. Travels with every reply."""
+    """Why this model answered, why not each other one, and what left the machine. Travels with every reply.
+
+    `hops` are the nodes that a pipeline took, in order; empty elsewhere.
+    """
 
     model: str
     provider: str
@@ -267,6 +293,11 @@ class Route:
     left_machine: LeftMachine | None = None
     repairs: tuple[str, ...] = ()
     cache: str = "none"
+    hops: tuple[Hop, ...] = ()
+
+
+Finish = Literal["stop", "length", "tool_calls"]
+"""Why a good reply ended: the model was done, its cap of tokens was reached, or it waits for its tools."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,3 +308,5 @@ class Answer(Generic[T]):
     value: T
     usage: Usage
     route: Route
+    finish: Finish = "stop"
+    tool_calls: tuple[ToolCall, ...] = ()

@@ -10,12 +10,13 @@ from tempfile import TemporaryDirectory
 import anyio
 import anyio.from_thread
 
-from amalfa.calls import Call, Material, Message, ModelName, PrivacyClass, Prompt, Wish
+from amalfa.calls import Call, Material, ModelName, PrivacyClass, Prompt, Wish
 from amalfa.clock import SystemClock
 from amalfa.config.load import load
 from amalfa.execution.ledger import Limit
 from amalfa.execution.signals import new_signals
 from amalfa.execution.switch import Known, Switch
+from amalfa.messages import Message
 from amalfa.paths import Project
 from amalfa.providers.catalogue import CatalogueKeeper
 from amalfa.providers.health import HealthBoard

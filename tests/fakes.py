@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 
-from amalfa.calls import Call, Judged, Material, Message, ModelName, PrivacyClass, Prompt, Route, Tier, Usage, Wish
+from amalfa.calls import Call, Judged, Material, ModelName, PrivacyClass, Prompt, Route, Tier, Usage, Wish
 from amalfa.errors import AmalfaError, CallError
 from amalfa.execution.ledger import Closing, Limit, Opening, Spent
 from amalfa.execution.means import Means
@@ -15,6 +15,7 @@ from amalfa.execution.signals import new_signals
 from amalfa.execution.size import size_of
 from amalfa.execution.spans import NoTracer
 from amalfa.execution.steps import Delta, Step
+from amalfa.messages import Message
 from amalfa.providers.provider import Accepted, Event, Finished, Presence, Provider, Request, TextDelta
 from amalfa.routing.plan import Cap, Entry, Plan
 

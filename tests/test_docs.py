@@ -291,6 +291,10 @@ def test_the_dependencies_page_lists_exactly_what_is_installed() -> None:
     project = tomllib.loads(_text(ROOT / "pyproject.toml"))["project"]
     groups = {
         "Which libraries amalfa needs to run": project["dependencies"],
+        "Which libraries are optional": [
+            *project["optional-dependencies"]["mcp"],
+            *project["optional-dependencies"]["telemetry"],
+        ],
         "Which libraries the tests need": project["optional-dependencies"]["test"],
         "Which tools check the code": project["optional-dependencies"]["check"],
     }

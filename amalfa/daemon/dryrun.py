@@ -9,7 +9,7 @@ import anyio
 import anyio.lowlevel
 import anyio.to_thread
 
-from amalfa.calls import JSON_TASKS, Call, Material, Message, ModelName, Prompt, strictest
+from amalfa.calls import JSON_TASKS, Call, Material, ModelName, Prompt, strictest
 from amalfa.config.load import load
 from amalfa.config.loaded import Loaded
 from amalfa.daemon.generation import Generation, Lasting, task_rules
@@ -18,6 +18,7 @@ from amalfa.daemon.reload import Generations
 from amalfa.errors import InvalidConfig, NotFound, UntrustedConfig, UsageProblem
 from amalfa.execution.estimate import Estimate, estimate
 from amalfa.execution.switch import Known, Switch
+from amalfa.messages import Message
 from amalfa.paths import Project
 from amalfa.providers.catalogue import Catalogue
 from amalfa.providers.ollama_names import full_name

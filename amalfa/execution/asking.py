@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, assert_never
 
 import anyio
@@ -17,7 +17,8 @@ from amalfa.execution.report import Outcome
 from amalfa.execution.spans import AttemptSpan, Tracer
 from amalfa.execution.steps import Emit, Phase
 from amalfa.execution.structured.limits import is_long
-from amalfa.providers.provider import Accepted, Finished, Provider, Request, TextDelta, Waiting
+from amalfa.execution.toolcalls import ToolWishes
+from amalfa.providers.provider import Accepted, Finished, Provider, Request, TextDelta, ToolCallDelta, Waiting
 from amalfa.routing.plan import Entry
 
 CLOSE_LEDGER_S = 2.0
@@ -28,7 +29,7 @@ LOADING_PATIENCE_S = 10.0
 class Hear(Protocol):
     """What to do with each piece of a reply as it comes."""
 
-    def __call__(self, text: str) -> Awaitable[None]: ...
+    def __call__(self, piece: TextDelta | ToolCallDelta) -> Awaitable[None]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,7 @@ class Attempter:
             order.entry.steering,
         )
         pieces: list[str] = []
+        wishes = ToolWishes()
         finished: Finished | None = None
         loading_since_s: float | None = None
         try:
@@ -98,7 +100,10 @@ class Attempter:
                     match event:
                         case TextDelta(text):
                             pieces.append(text)
-                            await self._hear(text)
+                            await self._hear(event)
+                        case ToolCallDelta():
+                            wishes.add(event)
+                            await self._hear(event)
                         case Waiting():
                             loading_since_s = self._check_patience(event, loading_since_s, order)
                             await self._emit(Phase(event.phase))
@@ -110,7 +115,7 @@ class Attempter:
                             assert_never(event)
         except CallError as error:
             return Outcome(text="".join(pieces), error=error)
-        return await _whole("".join(pieces), finished, order)
+        return replace(await _whole("".join(pieces), finished, order), tool_calls=wishes.whole())
 
     def _check_patience(self, event: Waiting, since_s: float | None, order: Order) -> float | None:
         """When the loading began; raises Stalled when it goes on and another model could serve meanwhile."""
@@ -127,6 +132,9 @@ class Attempter:
 async def _whole(text: str, finished: Finished | None, order: Order) -> Outcome:
     if finished is None:
         return Outcome(text=text, error=Stalled("The provider stopped without saying that it was done."))
+    if finished.finish != "stop":
+        # Cut short, as its caller allows, or waiting for its tools: not the value that was asked for.
+        return Outcome(text, None, finished)
     try:
         # A long reply is read in a thread of its own, so that nobody else waits for it.
         reading = await anyio.to_thread.run_sync(order.reads, text) if is_long(text) else order.reads(text)

@@ -12,7 +12,7 @@ from typing import Generic, TypeVar, assert_never, cast
 import anyio
 import anyio.to_thread
 
-from amalfa.calls import Answer, Call, Message, Prompt, Route, Tier, Usage
+from amalfa.calls import Answer, Call, Prompt, Route, Tier, Usage
 from amalfa.errors import (
     AmalfaError,
     BrokenOff,
@@ -27,13 +27,14 @@ from amalfa.errors import (
 from amalfa.execution.asking import Attempter, Order
 from amalfa.execution.ledger import Opening
 from amalfa.execution.means import Means
-from amalfa.execution.reading import Read, Reading
+from amalfa.execution.reading import Read
 from amalfa.execution.report import Outcome, Report
 from amalfa.execution.retry import Again, Corrective, Longer, NextModel, Step, Stop, next_step
 from amalfa.execution.size import size_of
 from amalfa.execution.spans import CallSpan
-from amalfa.execution.steps import Chosen, Delta, Emit, Phase
-from amalfa.providers.provider import Provider
+from amalfa.execution.steps import Chosen, Delta, Emit, Phase, ToolDelta
+from amalfa.messages import Message
+from amalfa.providers.provider import Provider, TextDelta, ToolCallDelta
 from amalfa.routing.plan import Entry, Plan
 
 log = logging.getLogger("amalfa.execution")
@@ -53,12 +54,12 @@ class Executor:
     def __init__(self, means: Means) -> None:
         self._means = means
 
-    async def tell(self, call: Call, emit: Emit) -> Answer[None]:
-        """Answer in free text, each piece emitted as it arrives.
+    async def tell(self, call: Call, emit: Emit, *, read: Read[T]) -> Answer[T]:
+        """Answer with each piece emitted as it arrives; `read` then judges the whole.
 
-        Raises BrokenOff when a reply breaks after its first piece, and what `ask` raises.
+        Raises BrokenOff when a reply breaks after its first piece or `read` refuses it, and what `ask` raises.
         """
-        return await _Run(self._means, call, emit, read=_unread, is_live=True).answer()
+        return await _Run(self._means, call, emit, read=read, is_live=True).answer()
 
     async def ask(self, call: Call, emit: Emit, *, read: Read[T]) -> Answer[T]:
         """Answer with the value that `read` makes of the reply; no text is emitted, only what is going on.
@@ -67,11 +68,6 @@ class Executor:
         when no model could serve, OverBudget when money is the reason, OutOfTime at the call's deadline.
         """
         return await _Run(self._means, call, emit, read=read, is_live=False).answer()
-
-
-def _unread(text: str) -> Reading[None]:
-    """Free text has no value beside itself."""
-    return Reading(None)
 
 
 class _Run(Generic[T]):
@@ -101,7 +97,14 @@ class _Run(Generic[T]):
             except AmalfaError as error:
                 self._end(report.route(None), Usage(cost_usd=self._spent_usd, ms=self._ms()), error, span)
                 raise
-            answer = Answer(outcome.text, cast("T", outcome.value), report.usage(self._ms()), report.route(entry))
+            answer = Answer(
+                outcome.text,
+                cast("T", outcome.value),
+                report.usage(self._ms()),
+                report.route(entry),
+                outcome.finished.finish if outcome.finished else "stop",
+                outcome.tool_calls,
+            )
             self._end(answer.route, answer.usage, None, span)
             return answer
 
@@ -241,10 +244,14 @@ class _Run(Generic[T]):
             log.warning("%s failed in %s: %s", entry.model, self._call.request_id, outcome.error.code)
         return outcome
 
-    async def _hear(self, text: str) -> None:
-        if self._is_live:
-            self._was_heard = True
-            await self._emit(Delta(text))
+    async def _hear(self, piece: TextDelta | ToolCallDelta) -> None:
+        if not self._is_live:
+            return
+        self._was_heard = True
+        if isinstance(piece, TextDelta):
+            await self._emit(Delta(piece.text))
+        else:
+            await self._emit(ToolDelta(piece.index, piece.id, piece.name, piece.arguments))
 
     async def _wait(self, wait_s: float, *, is_asked: bool) -> None:
         whose = "as the provider asked" if is_asked else "before the next try"

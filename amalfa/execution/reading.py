@@ -18,3 +18,8 @@ class Reading(Generic[T_co]):
 
 Read = Callable[[str], Reading[T]]
 """Turns a whole reply into a value; raises BadReply with a sentence the model can act on."""
+
+
+def unread(text: str) -> Reading[None]:
+    """A `Read` for free text, which has no value beside itself."""
+    return Reading(None)

@@ -10,10 +10,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
 
-from amalfa.calls import Message, Prompt
+from amalfa.calls import Prompt
 from amalfa.config.pattern_shape import pace_of, slow_shape
 from amalfa.errors import Forbidden
 from amalfa.execution.sensitive import FINDERS, Span
+from amalfa.messages import Message
 
 MARKS = {"keys": "[redacted key]", "emails": "[redacted email]", "cards": "[redacted card]", "own": "[redacted]"}
 """What stands in a blanked place, by what was found there."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from amalfa.calls import Attempt, Call, Judged, LeftMachine, Route, Tier, Usage
 from amalfa.errors import CallError, ConnectFailed, Forbidden, ModelMissing
 from amalfa.execution.ledger import CostSource
+from amalfa.messages import ToolCall
 from amalfa.providers.provider import Finished
 from amalfa.routing.plan import Entry, Plan
 
@@ -27,6 +28,7 @@ class Outcome:
     finished: Finished | None = None
     error: CallError | None = None
     repairs: tuple[str, ...] = ()
+    tool_calls: tuple[ToolCall, ...] = ()
     usage: Usage = NO_USAGE
     cost_source: CostSource = "unknown"
 

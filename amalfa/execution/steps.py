@@ -30,6 +30,16 @@ class Delta:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolDelta:
+    """A piece of a tool call, for a live listener. The first one of an `index` has the id and the name."""
+
+    index: int
+    id: str = ""
+    name: str = ""
+    arguments: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """How far a download is: bytes so far and in all, None where the step has none; `where` is its host's URL."""
 
@@ -39,7 +49,7 @@ class Progress:
     where: str
 
 
-Step = Phase | Chosen | Delta | Progress
+Step = Phase | Chosen | Delta | ToolDelta | Progress
 Emit = Callable[[Step], Awaitable[None]]
 
 

@@ -11,8 +11,9 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Unpack
 
-from amalfa.calls import JsonSchema, Message, Prompt
+from amalfa.calls import JsonSchema, Prompt
 from amalfa.errors import CallError, ContextTooLong, PaymentRequired
+from amalfa.messages import Message
 from amalfa.providers.anthropic_messages import MessagesReply
 from amalfa.providers.api import ApiProvider, Means
 from amalfa.providers.asked import Asked

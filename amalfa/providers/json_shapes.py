@@ -5,7 +5,8 @@ import re
 from collections.abc import Mapping
 from typing import Literal
 
-from amalfa.calls import JsonSchema, Message, Prompt
+from amalfa.calls import JsonSchema, Prompt
+from amalfa.messages import Message
 
 Shape = Literal["text", "schema", "object", "words", "tool"]
 """`text`: nothing asked. `schema`: constrained to a schema. `object`: any JSON object, the schema in words.

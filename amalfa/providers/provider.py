@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from amalfa.calls import NO_STEERING, PrivacyClass, Prompt, Steering, Tier, Usage
+from amalfa.calls import NO_STEERING, Finish, PrivacyClass, Prompt, Steering, Tier, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +49,31 @@ class TextDelta:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolCallDelta:
+    """A piece of a tool call. The first one of an `index` has the id and the name; `arguments` are to be joined."""
+
+    index: int
+    id: str = ""
+    name: str = ""
+    arguments: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
     """The terminal record arrived: the reply is whole. Always the last event, exactly once.
 
     `model` is the name the provider says answered (it may differ from the one asked). `generation_id`
-    finds the call in the provider's accounts; None where there is no such thing.
+    finds the call in the provider's accounts; None where there is no such thing. `finish` is "length" only for a
+    prompt whose reply may be cut.
     """
 
     usage: Usage
     model: str
     generation_id: str | None = None
+    finish: Finish = "stop"
 
 
-Event = Accepted | Waiting | TextDelta | Finished
+Event = Accepted | Waiting | TextDelta | ToolCallDelta | Finished
 
 HostState = Literal["up", "down", "unknown"]
 

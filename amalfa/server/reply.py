@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 from typing_extensions import override
 
 from amalfa.errors import AmalfaError, Busy, Unserved
-from amalfa.execution.steps import Chosen, Delta, Emit, Phase, Progress, Step, unheard
+from amalfa.execution.steps import Chosen, Delta, Emit, Phase, Progress, Step, ToolDelta, unheard
 from amalfa.server.bodies import route_json
 from amalfa.server.error_body import error_document
 
@@ -98,6 +98,8 @@ class _Stream:
             case Delta(text):
                 self.has_text = True
                 await self.event("delta", {"text": text})
+            case ToolDelta():
+                pass  # the routes of sonar's own offer no tools
             case Progress(status, completed, total, where):
                 told = {"status": status, "completed": completed, "total": total, "host": where}
                 await self.event("progress", told)

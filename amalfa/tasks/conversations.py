@@ -7,7 +7,8 @@ from typing import Literal, Protocol, cast
 
 import apsw
 
-from amalfa.calls import Message, PrivacyClass
+from amalfa.calls import PrivacyClass
+from amalfa.messages import Message
 from amalfa.store.database import Database
 
 # What of a long conversation goes into the next prompt: the newest turns that fit.

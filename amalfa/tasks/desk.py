@@ -2,15 +2,31 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from amalfa.calls import Call, Passage, PrivacyClass, Prompt, Wish, strictest
+from amalfa.calls import Answer, Call, Passage, PrivacyClass, Prompt, Wish, strictest
 from amalfa.clock import Clock
-from amalfa.execution.executor import Executor
+from amalfa.execution.reading import Read
+from amalfa.execution.steps import Emit
 from amalfa.tasks.conversations import Conversations
 
 if TYPE_CHECKING:  # loading the search takes 28 ms, which a starting daemon leaves for later
     from amalfa.knowledge.retrieve import Evidence
+
+
+T = TypeVar("T")
+
+
+class Executes(Protocol):
+    """Who answers calls: `amalfa.execution.executor.Executor`, and what stands in front of it."""
+
+    async def tell(self, call: Call, emit: Emit, *, read: Read[T]) -> Answer[T]:
+        """Answer with each piece emitted as it arrives; see `Executor.tell`."""
+        ...
+
+    async def ask(self, call: Call, emit: Emit, *, read: Read[T]) -> Answer[T]:
+        """Answer with the value that `read` makes of the reply; see `Executor.ask`."""
+        ...
 
 
 class Notes(Protocol):
@@ -55,7 +71,7 @@ class Terms:
 class Desk:
     """The means of one Generation's tasks."""
 
-    executor: Executor
+    executor: Executes
     notes: Notes
     conversations: Conversations
     rules: Mapping[str, TaskRules]

@@ -7,11 +7,12 @@ import anyio.to_thread
 from pydantic import Field, field_validator
 from pydantic_core import PydanticCustomError
 
-from amalfa.calls import JsonSchema, Material, Message, Prompt
+from amalfa.calls import JsonSchema, Material, Prompt
 from amalfa.config.pattern_shape import slow_shape
 from amalfa.errors import BadReply, TooLarge, UsageProblem
 from amalfa.execution.reading import Read, Reading
 from amalfa.execution.steps import Emit
+from amalfa.messages import Message
 from amalfa.tasks.desk import Desk, Terms
 from amalfa.tasks.object_root import KEY, ObjectRoot, with_object_root
 from amalfa.tasks.prompts import JSON_ONLY, QUOTED, conversation, quoted

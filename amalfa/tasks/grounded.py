@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from amalfa.calls import Answer, LeftMachine, Material, Message, Passage, Prompt, Route, Tier, Usage, strictest
+from amalfa.calls import Answer, LeftMachine, Material, Passage, Prompt, Route, Tier, Usage, strictest
+from amalfa.execution.reading import unread
 from amalfa.execution.steps import Delta, Emit, Phase, Step
+from amalfa.messages import Message
 from amalfa.tasks.conversations import Turn
 from amalfa.tasks.desk import Desk, Terms, privacy_of_passages
 from amalfa.tasks.prompts import QUOTED, REFUSAL_MARK, numbered
@@ -95,7 +97,7 @@ async def answer_from(
     privacy = strictest((privacy_of_passages(ground.passages), *(turn.privacy for turn in ground.history)))
     call = desk.call(task, terms, prompt, deadline_s=deadline_s, privacy=privacy)
     curtain = _Curtain(emit)
-    answer = await desk.executor.tell(call, curtain.emit)
+    answer = await desk.executor.tell(call, curtain.emit, read=unread)
     # The call's own class, not just that of the notes: whoever recalls this turn must keep to it as well.
     return Outcome(await _finished(answer, ground, desk, curtain), answer.route, answer.usage, call.privacy)
 

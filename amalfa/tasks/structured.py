@@ -6,9 +6,10 @@ from typing import Generic, TypeVar
 
 from pydantic import BaseModel
 
-from amalfa.calls import Answer, Material, Message, PrivacyClass, Prompt
+from amalfa.calls import Answer, Material, PrivacyClass, Prompt
 from amalfa.execution.reading import Reading
 from amalfa.execution.steps import Emit
+from amalfa.messages import Message
 from amalfa.tasks.desk import Desk, Terms
 from amalfa.tasks.task import reader, reply_schema
 

@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from amalfa.calls import Material, Message, Prompt
+from amalfa.calls import Material, Prompt
 from amalfa.config.settings import Settings
 from amalfa.execution.budget import limits_for, on_limit, tokens_at_most
 from amalfa.execution.tally import Limit
+from amalfa.messages import Message
 
 TEAM = "ads"
 

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from dataclasses import replace
+from functools import partial
 
 import anyio
 import anyio.lowlevel
@@ -24,7 +25,7 @@ from amalfa.errors import (
     UpstreamBroken,
 )
 from amalfa.execution.executor import Executor
-from amalfa.execution.reading import Reading
+from amalfa.execution.reading import Reading, unread
 from amalfa.execution.steps import Chosen, Phase
 from amalfa.providers.provider import Event, Request, TextDelta
 from amalfa.routing.plan import Cap
@@ -76,7 +77,7 @@ def local(*scripts: list[str | CallError]) -> FakeProvider:
 
 async def test_the_first_model_that_answers_serves_the_call() -> None:
     house = House(local(["Hel", "lo."]), cloud())
-    answer = await house.executor.tell(a_call(), house.listener)
+    answer = await house.executor.tell(a_call(), house.listener, read=unread)
     assert answer.text == "Hello."
     assert house.listener.text == "Hello."
     assert (answer.route.model, answer.route.tier, answer.route.generation) == ("ollama:m", Tier.LOCAL, 7)
@@ -98,7 +99,7 @@ async def test_the_first_model_that_answers_serves_the_call() -> None:
 )
 async def test_a_failure_before_the_first_word_moves_on_unheard(failure: CallError) -> None:
     house = House(cloud([failure]), local(["Here."]))
-    answer = await house.executor.tell(a_call(), house.listener)
+    answer = await house.executor.tell(a_call(), house.listener, read=unread)
     assert answer.text == house.listener.text == "Here."
     assert [attempt.outcome for attempt in answer.route.attempts] == [failure.code, "ok"]
     assert f"openrouter:m failed: {failure.message}" in answer.route.reason
@@ -109,7 +110,7 @@ async def test_after_the_first_word_nothing_is_spliced() -> None:
     second = local(["Other."])
     house = House(cloud(["Half", UpstreamBroken("reset")]), second)
     with pytest.raises(BrokenOff) as caught:
-        await house.executor.tell(a_call(), house.listener)
+        await house.executor.tell(a_call(), house.listener, read=unread)
     assert house.listener.text == "Half"
     assert second.asked == []
     assert caught.value.route is not None
@@ -165,7 +166,7 @@ async def test_a_second_bad_reply_moves_on() -> None:
 async def test_a_short_retry_after_is_obeyed_once() -> None:
     provider = local([RateLimited("wait", retry_after_s=0.0)], ["Now."])
     house = House(provider, cloud())
-    answer = await house.executor.tell(a_call(), house.listener)
+    answer = await house.executor.tell(a_call(), house.listener, read=unread)
     assert answer.text == "Now."
     assert Phase("waiting 0 s, as the provider asked") in house.listener.heard
 
@@ -174,7 +175,7 @@ async def test_a_late_rate_limit_does_not_start_the_text_over() -> None:
     provider = local(["Half", RateLimited("wait", retry_after_s=0.0)], ["Half again."])
     house = House(provider)
     with pytest.raises(BrokenOff):
-        await house.executor.tell(a_call(), house.listener)
+        await house.executor.tell(a_call(), house.listener, read=unread)
     assert house.listener.text == "Half"
     assert len(provider.asked) == 1
 
@@ -190,7 +191,7 @@ async def test_every_row_is_committed_before_its_request_leaves() -> None:
             yield event
 
     provider.stream = watched  # type: ignore[method-assign]
-    await house.executor.tell(a_call(), house.listener)
+    await house.executor.tell(a_call(), house.listener, read=unread)
     assert seen == [2]
     assert [opening.model for opening in house.ledger.opened] == ["ollama:m", "openrouter:m"]
 
@@ -205,7 +206,7 @@ async def test_a_caller_who_leaves_takes_no_ledger_row_with_him() -> None:
 
     provider.stream = endless  # type: ignore[method-assign]
     async with anyio.create_task_group() as group:
-        group.start_soon(house.executor.tell, a_call(), house.listener)
+        group.start_soon(partial(house.executor.tell, a_call(), house.listener, read=unread))
         while not house.listener.text:
             await anyio.lowlevel.checkpoint()
         group.cancel_scope.cancel()
@@ -217,7 +218,7 @@ async def test_when_nobody_serves_each_model_is_named_with_its_reason() -> None:
     judged = (Judged("ollama:x", "refused", "not_installed", "x is not installed. Fix: ollama pull x"),)
     house = House(cloud([Unauthorized("The key was refused.", hint="set another key")]), judged=judged)
     with pytest.raises(NoProvider) as caught:
-        await house.executor.tell(a_call(), house.listener)
+        await house.executor.tell(a_call(), house.listener, read=unread)
     assert "openrouter:m: The key was refused." in caught.value.message
     assert "ollama pull x" in caught.value.message
     assert caught.value.hint == "set another key"
@@ -227,7 +228,7 @@ async def test_a_remedy_stands_in_the_hint_or_in_the_message_and_not_in_both() -
     judged = (Judged("openrouter:m", "refused", "no_key", "There is no key for openrouter. Fix: put it into .env"),)
     house = House(judged=judged)
     with pytest.raises(NoProvider) as caught:
-        await house.executor.tell(a_call(), house.listener)
+        await house.executor.tell(a_call(), house.listener, read=unread)
     assert str(caught.value).count("put it into .env") == 1
     assert caught.value.hint == "put it into .env"
 
@@ -236,7 +237,7 @@ async def test_a_call_whose_time_is_over_asks_nobody() -> None:
     provider = local(["late"])
     house = House(provider)
     with pytest.raises(OutOfTime):
-        await house.executor.tell(a_call(deadline_s=999.0), house.listener)
+        await house.executor.tell(a_call(deadline_s=999.0), house.listener, read=unread)
     assert provider.asked == []
     assert house.ledger.opened == []
 
@@ -244,28 +245,28 @@ async def test_a_call_whose_time_is_over_asks_nobody() -> None:
 async def test_an_attempt_leaves_time_for_the_models_behind_it() -> None:
     first, second = local([Stalled("slow")]), cloud(["Yes."])
     house = House(first, second)
-    await house.executor.tell(a_call(deadline_s=1005.0), house.listener)
+    await house.executor.tell(a_call(deadline_s=1005.0), house.listener, read=unread)
     assert first.asked[0].deadline_s == pytest.approx(1004.0)
     assert second.asked[0].deadline_s == pytest.approx(1005.0)
 
 
 async def test_what_left_the_machine_is_told_with_its_tokens() -> None:
     house = House(cloud(["Yes."]))
-    answer = await house.executor.tell(a_call(), house.listener)
+    answer = await house.executor.tell(a_call(), house.listener, read=unread)
     assert answer.route.left_machine is not None
     assert (answer.route.left_machine.to, answer.route.left_machine.tokens) == (("openrouter:m",), 10)
 
 
 async def test_what_stayed_here_left_nothing() -> None:
     house = House(local(["Yes."]))
-    assert (await house.executor.tell(a_call(), house.listener)).route.left_machine is None
+    assert (await house.executor.tell(a_call(), house.listener, read=unread)).route.left_machine is None
 
 
 async def test_a_reply_cut_at_its_limit_still_costs_what_was_counted() -> None:
     cut = Truncated("cut at its limit", is_maybe_paid=True, is_at_limit=True)
     cut.usage = Usage(400, 100, 0.25)
     house = House(cloud([cut], [cut]), local(["Yes."]))
-    answer = await house.executor.tell(a_call(), house.listener)
+    answer = await house.executor.tell(a_call(), house.listener, read=unread)
     assert answer.usage.cost_usd == 0.5
     assert house.ledger.closed[1].usage == Usage(400, 100, 0.25, 0)
 
@@ -330,12 +331,12 @@ async def test_a_reply_nobody_could_read_is_kept_and_named() -> None:
 
 async def test_a_refused_connection_sent_nothing_away() -> None:
     house = House(cloud([ConnectFailed("refused")]), local(["Yes."]))
-    assert (await house.executor.tell(a_call(), house.listener)).route.left_machine is None
+    assert (await house.executor.tell(a_call(), house.listener, read=unread)).route.left_machine is None
 
 
 async def test_the_listener_hears_which_model_is_asked() -> None:
     house = House(local(["Yes."]))
-    await house.executor.tell(a_call(), house.listener)
+    await house.executor.tell(a_call(), house.listener, read=unread)
     assert isinstance(house.listener.heard[0], Chosen)
 
 
@@ -343,21 +344,21 @@ async def test_the_cost_of_an_answer_holds_all_its_attempts() -> None:
     refusing = cloud([Stalled("nothing came", is_maybe_paid=True)], cost_usd=0.5)
     refusing.usage_of_errors = Usage(10, 500, 0.5)
     house = House(refusing, FakeProvider("lan", scripts=[["Yes."]], cost_usd=0.25))
-    answer = await house.executor.tell(a_call(), house.listener)
+    answer = await house.executor.tell(a_call(), house.listener, read=unread)
     assert answer.usage == Usage(10, 3, 0.75, 0)
 
 
 async def test_a_model_asked_for_by_name_is_never_passed_over_in_silence() -> None:
     refused = Judged("openrouter:x/y", "refused", "cloud_disabled", "sonar.cloud.enabled is false", is_wanted=True)
     house = House(local(["Yes."]), judged=(refused,))
-    answer = await house.executor.tell(a_call(), house.listener)
+    answer = await house.executor.tell(a_call(), house.listener, read=unread)
     assert "openrouter:x/y was not asked: sonar.cloud.enabled is false" in answer.route.reason
 
 
 async def test_a_broken_provider_is_tried_once_more_and_then_left() -> None:
     failing, second = cloud([UpstreamBroken("500")], [UpstreamBroken("502")]), local(["Here."])
     house = House(failing, second)
-    answer = await house.executor.tell(a_call(), house.listener)
+    answer = await house.executor.tell(a_call(), house.listener, read=unread)
     assert [attempt.outcome for attempt in answer.route.attempts] == ["upstream_broken", "upstream_broken", "ok"]
     assert len(house.ledger.closed) == 3
 
@@ -367,7 +368,7 @@ async def test_retries_stop_when_too_many_of_the_calls_are_retries() -> None:
     house = House(failing)
     for _ in range(6):
         with pytest.raises(NoProvider):
-            await house.executor.tell(a_call(), house.listener)
+            await house.executor.tell(a_call(), house.listener, read=unread)
     assert len(failing.asked) < 12, "each of six calls would have made two attempts"
 
 
@@ -375,8 +376,8 @@ async def test_a_route_that_keeps_failing_is_left_alone() -> None:
     failing = cloud(*([[Stalled("nothing came")]] * 5), ["too early"])
     house = House(failing, local(*[["Here."]] * 6))
     for _ in range(5):
-        await house.executor.tell(a_call(), house.listener)
-    answer = await house.executor.tell(a_call(), house.listener)
+        await house.executor.tell(a_call(), house.listener, read=unread)
+    answer = await house.executor.tell(a_call(), house.listener, read=unread)
     assert len(failing.asked) == 5
     assert answer.route.model == "ollama:m"
 
@@ -385,7 +386,7 @@ async def test_an_attempt_that_may_pass_the_call_limit_is_not_made() -> None:
     dear, cheap = cloud(["dear"]), local(["cheap"])
     house = House(dear, cheap)
     house.charge(Price(10.0, 10.0), cap=Cap(0.0001, "sonar.budget.perRequestUsd"))
-    answer = await house.executor.tell(a_call(), house.listener)
+    answer = await house.executor.tell(a_call(), house.listener, read=unread)
     assert answer.text == "cheap"
     assert dear.asked == []
 
@@ -396,7 +397,7 @@ async def test_what_failed_attempts_cost_counts_against_the_call_limit() -> None
     second = FakeProvider("openai", Tier.CLOUD, False, "openai", [["second"]])
     house = House(first, second, local(["local"]))
     house.charge(Price(10.0, 10.0), cap=Cap(0.01, "the call's own limit"))
-    answer = await house.executor.tell(a_call(), house.listener)
+    answer = await house.executor.tell(a_call(), house.listener, read=unread)
     assert answer.text == "local"
     assert second.asked == []
 
@@ -405,13 +406,13 @@ async def test_a_limit_that_leaves_nobody_ends_in_over_budget() -> None:
     house = House(cloud(["dear"]))
     house.charge(Price(10.0, 10.0), cap=Cap(0.0, "the call's own limit"))
     with pytest.raises(OverBudget, match=r"the call's own limit leaves \$0\.0000"):
-        await house.executor.tell(a_call(), house.listener)
+        await house.executor.tell(a_call(), house.listener, read=unread)
 
 
 async def test_the_ledger_is_asked_to_set_the_worst_case_aside() -> None:
     house = House(cloud(["dear"]))
     house.charge(Price(10.0, 10.0))
-    await house.executor.tell(a_call(), house.listener)
+    await house.executor.tell(a_call(), house.listener, read=unread)
     reserved = house.ledger.opened[0].reserved_usd
     assert reserved is not None
     assert reserved > 100 * 10 / 1_000_000, "the reply alone may have a hundred tokens"
@@ -420,7 +421,7 @@ async def test_the_ledger_is_asked_to_set_the_worst_case_aside() -> None:
 async def test_tokens_are_priced_when_a_provider_tells_no_cost() -> None:
     house = House(cloud(["text"], cost_usd=None))
     house.charge(Price(100.0, 200.0))
-    answer = await house.executor.tell(a_call(), house.listener)
+    answer = await house.executor.tell(a_call(), house.listener, read=unread)
     assert answer.usage.cost_usd == pytest.approx((10 * 100 + 3 * 200) / 1_000_000)
     assert house.ledger.closed[1].cost_source == "computed"
 
@@ -428,7 +429,7 @@ async def test_tokens_are_priced_when_a_provider_tells_no_cost() -> None:
 async def test_what_leaves_the_machine_is_blanked_and_counted() -> None:
     away = cloud(["Yes."])
     house = House(away)
-    answer = await house.executor.tell(a_call("my mail is ada@example.org"), house.listener)
+    answer = await house.executor.tell(a_call("my mail is ada@example.org"), house.listener, read=unread)
     assert "ada@example.org" not in away.asked[0].prompt.messages[-1].content
     assert answer.route.left_machine is not None
     assert answer.route.left_machine.redactions == 1
@@ -437,15 +438,15 @@ async def test_what_leaves_the_machine_is_blanked_and_counted() -> None:
 async def test_what_stays_on_the_machine_is_not_touched() -> None:
     here = local(["Yes."])
     house = House(here)
-    await house.executor.tell(a_call("my mail is ada@example.org"), house.listener)
+    await house.executor.tell(a_call("my mail is ada@example.org"), house.listener, read=unread)
     assert "ada@example.org" in here.asked[0].prompt.messages[-1].content
 
 
 async def test_the_witness_hears_of_good_and_bad_ends() -> None:
     house = House(local(["Yes."], [Unauthorized("no")]))
-    await house.executor.tell(a_call(), house.listener)
+    await house.executor.tell(a_call(), house.listener, read=unread)
     with pytest.raises(NoProvider):
-        await house.executor.tell(a_call(), house.listener)
+        await house.executor.tell(a_call(), house.listener, read=unread)
     witness = house.means.witness
     assert isinstance(witness, FakeWitness)
     assert [type(error).__name__ for _, error in witness.ends] == ["NoneType", "NoProvider"]
@@ -455,7 +456,7 @@ async def test_the_providers_name_for_a_call_is_written_down_before_its_end() ->
     provider = local(["Yes."])
     provider.accepts_as = "gen-77"
     house = House(provider)
-    await house.executor.tell(a_call(), house.listener)
+    await house.executor.tell(a_call(), house.listener, read=unread)
     assert house.ledger.upstream_ids == {1: "gen-77"}
 
 
@@ -463,5 +464,5 @@ async def test_a_chain_may_set_the_temperature_of_each_model() -> None:
     provider = local(["Yes."])
     house = House(provider)
     house.planner.entries = (replace(house.planner.entries[0], temperature=0.7),)
-    await house.executor.tell(a_call(), house.listener)
+    await house.executor.tell(a_call(), house.listener, read=unread)
     assert provider.asked[0].prompt.temperature == 0.7

@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from amalfa.calls import Material, Message, Passage, Prompt
+from amalfa.calls import Material, Passage, Prompt
 from amalfa.config.settings import Settings
 from amalfa.errors import Forbidden
 from amalfa.execution.redaction import MARKS, Redactor
 from amalfa.execution.sensitive import passes_luhn
+from amalfa.messages import Message
 from amalfa.tasks.prompts import numbered
 
 BUILT_IN = ("keys", "emails", "cards")

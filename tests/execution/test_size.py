@@ -2,8 +2,9 @@
 
 import pytest
 
-from amalfa.calls import Material, Message, Prompt
+from amalfa.calls import Material, Prompt
 from amalfa.execution.size import size_of
+from amalfa.messages import Message
 from amalfa.routing.plan import Size
 
 

@@ -4,7 +4,7 @@ import anyio
 import anyio.lowlevel
 from typing_extensions import override
 
-from amalfa.execution.reading import Reading
+from amalfa.execution.reading import Reading, unread
 from amalfa.execution.steps import Delta, Step
 from tests.faults.stage import Ear, Stage
 
@@ -35,7 +35,7 @@ async def leave(stage: Stage, *, is_streaming: bool) -> str:
     async with stage.executor() as executor:
         if is_streaming:
             with anyio.CancelScope() as scope:
-                await executor.tell(call, Leaver(scope))
+                await executor.tell(call, Leaver(scope), read=unread)
         else:
             with anyio.move_on_after(0.15):
                 await executor.ask(call, Ear(), read=Reading)

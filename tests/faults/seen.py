@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from amalfa.calls import Answer, Route
 from amalfa.errors import BadReply, BrokenOff, Unserved
-from amalfa.execution.reading import Reading
+from amalfa.execution.reading import Reading, unread
 from tests.faults.stage import Ear, LedgerRow, Stage
 
 
@@ -44,7 +44,9 @@ async def watch(stage: Stage, *, is_streaming: bool) -> Seen:
     began_s = time.perf_counter()
     async with stage.executor() as executor:
         try:
-            answer = await (executor.tell(call, ear) if is_streaming else executor.ask(call, ear, read=_read))
+            answer = await (
+                executor.tell(call, ear, read=unread) if is_streaming else executor.ask(call, ear, read=_read)
+            )
         except Unserved as problem:
             error = problem
     elapsed_s = time.perf_counter() - began_s

@@ -15,7 +15,7 @@ from typing import Literal
 
 import pytest
 
-from amalfa.calls import Call, Material, Message, PrivacyClass, Prompt, Wish
+from amalfa.calls import Call, Material, PrivacyClass, Prompt, Wish
 from amalfa.clock import SystemClock
 from amalfa.daemon import engine as engines
 from amalfa.daemon.engine import Engine, open_engine
@@ -23,6 +23,7 @@ from amalfa.execution import retry
 from amalfa.execution.executor import Executor
 from amalfa.execution.steps import Delta, Step
 from amalfa.execution.switch import Switch
+from amalfa.messages import Message
 from amalfa.paths import Project, make_private_folder, places_for
 from amalfa.providers import slots
 from amalfa.providers.ollama import OllamaProvider

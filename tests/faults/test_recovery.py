@@ -5,6 +5,7 @@ from pathlib import Path
 import anyio
 import pytest
 
+from amalfa.execution.reading import unread
 from amalfa.execution.steps import Chosen, Delta, Step
 from amalfa.providers.patience import Patience
 from tests.faults.case import WORDS
@@ -63,7 +64,7 @@ async def test_a_caller_who_leaves_while_trying_does_not_keep_the_others_away(
         stage.will(WORDS, WORDS)
         async with stage.executor() as executor:
             with anyio.CancelScope() as scope:
-                await executor.tell(stage.call(), Leaver(scope, at=at))
+                await executor.tell(stage.call(), Leaver(scope, at=at), read=unread)
         assert await stage.standing() == "planned"
         assert (await watch(stage, is_streaming=False)).ends == "itself"
 

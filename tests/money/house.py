@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from amalfa.calls import Call, Material, Message, PrivacyClass, Prompt, Wish
+from amalfa.calls import Call, Material, PrivacyClass, Prompt, Wish
 from amalfa.clock import SystemClock
 from amalfa.daemon.engine import Engine, open_engine
 from amalfa.execution.ledger import SqliteLedger
+from amalfa.messages import Message
 from amalfa.paths import Project, make_private_folder, places_for
 from tests.upstreams.openrouter import OpenRouterSimulator
 

@@ -10,7 +10,7 @@ import pytest
 from amalfa.calls import Call
 from amalfa.errors import AmalfaError
 from amalfa.execution.executor import Executor
-from amalfa.execution.reading import Reading
+from amalfa.execution.reading import Reading, unread
 from amalfa.execution.reconcile import Reconciler
 from amalfa.execution.steps import Delta, Step, unheard
 from tests.money.house import MODEL, House, house_in
@@ -104,7 +104,7 @@ async def _serve(house: House, executor: Executor, is_leaving: bool, is_live: bo
 
 async def _run(executor: Executor, call: Call, emit: object, *, is_live: bool) -> None:
     if is_live:
-        await executor.tell(call, emit)  # type: ignore[arg-type]  # one of two functions that fit
+        await executor.tell(call, emit, read=unread)
     else:
         await executor.ask(call, emit, read=Reading)  # type: ignore[arg-type]  # one of two functions that fit
 

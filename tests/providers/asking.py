@@ -4,9 +4,10 @@ import time
 from collections.abc import Callable
 from contextlib import aclosing
 
-from amalfa.calls import JsonSchema, Material, Message, PrivacyClass, Prompt, Tier
+from amalfa.calls import JsonSchema, Material, PrivacyClass, Prompt, Tier
 from amalfa.config.secret import Secret
 from amalfa.errors import CallError
+from amalfa.messages import Message
 from amalfa.providers.endpoint import Address, Endpoint
 from amalfa.providers.patience import Patience
 from amalfa.providers.provider import Event, Finished, Provider, Request, TextDelta, Waiting

@@ -6,9 +6,10 @@ from dataclasses import replace
 import pytest
 
 from amalfa import errors
-from amalfa.calls import Material, Message, PrivacyClass, Prompt, Tier
+from amalfa.calls import Material, PrivacyClass, Prompt, Tier
 from amalfa.clock import SystemClock
 from amalfa.config.secret import Secret
+from amalfa.messages import Message
 from amalfa.providers.anthropic import AnthropicProvider
 from amalfa.providers.provider import Accepted, Request
 from tests.providers.asking import (

@@ -5,7 +5,8 @@ import json
 import jsonschema
 import pytest
 
-from amalfa.calls import JsonSchema, Material, Message, Prompt
+from amalfa.calls import JsonSchema, Material, Prompt
+from amalfa.messages import Message
 from amalfa.providers.json_shapes import grammar_form, messages_for, response_format, shapes_for, strict_form
 from tests.providers.asking import CITY
 

@@ -5,8 +5,9 @@ from types import MappingProxyType
 import pytest
 
 from amalfa import errors
-from amalfa.calls import JsonSchema, Material, Message, Prompt
+from amalfa.calls import JsonSchema, Material, Prompt
 from amalfa.errors import CallError
+from amalfa.messages import Message
 from amalfa.providers.asked import Asked
 from amalfa.providers.ollama_chat import ChatRecords, chat_body
 from amalfa.providers.provider import Finished, TextDelta

@@ -7,12 +7,13 @@ from typing import Literal, cast
 
 from anyio.abc import TaskGroup
 
-from amalfa.calls import Call, Material, Message, ModelName, Prompt, Wish, parse_model_name
+from amalfa.calls import Call, Material, ModelName, Prompt, Wish, parse_model_name
 from amalfa.config.loaded import Loaded
 from amalfa.errors import ConnectFailed, RateLimited
 from amalfa.execution.ledger import Limit
 from amalfa.execution.signals import Signals, new_signals
 from amalfa.execution.switch import Known, Switch
+from amalfa.messages import Message
 from amalfa.providers.catalogue import Catalogue, CatalogueKeeper
 from amalfa.providers.provider import Host, Presence, Provider
 from amalfa.providers.registry import build_providers

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from amalfa.calls import Message, Passage, PrivacyClass
+from amalfa.calls import Passage, PrivacyClass
 from amalfa.errors import CallError, ConnectFailed, NotFound, UpstreamBroken
 from amalfa.execution.executor import Executor
 from amalfa.knowledge.retrieve import Evidence
+from amalfa.messages import Message
 from amalfa.tasks.conversations import Turn
 from amalfa.tasks.desk import Desk, TaskRules
 from tests.fakes import FakeClock, FakeLedger, FakePlanner, FakeProvider, FakeVerdicts, entry_for, means_over
