@@ -1,9 +1,9 @@
 """The words every layer shares: tiers, privacy classes, model names, prompts, calls and answers."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from amalfa.messages import PLAIN_SAMPLING, Message, Sampling, ToolCall, Tools
 
@@ -189,6 +189,29 @@ class Wish:
     max_cost_usd: float | None = None
 
 
+Lane = Literal["interactive", "background"]
+"""Whether somebody waits for the reply, or a durable job does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Handling:
+    """How a call is handled, apart from what is asked. The same for all calls of people.
+
+    `limit_s` bounds each attempt from the moment a host has a place for it, as time in a queue is no fault of the
+    model; None: the deadline alone counts. `is_cacheable`: a kept reply may serve it, and its own may be kept.
+    `commit` is given the value of a good reply and returns what to write, on the connection it is handed, in the
+    transaction that ends the ledger's row: a job's result is there exactly when its attempt is.
+    """
+
+    lane: Lane = "interactive"
+    limit_s: float | None = None
+    is_cacheable: bool = True
+    commit: "Callable[[object], Callable[[Any], None]] | None" = None
+
+
+FOR_PEOPLE = Handling()
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """One task on its way through sonar. Privacy and deadline are set once, at the door, and travel here.
@@ -202,6 +225,7 @@ class Call:
     privacy: PrivacyClass
     deadline_s: float
     wish: Wish = field(default_factory=Wish)
+    handling: Handling = FOR_PEOPLE
 
 
 @dataclass(frozen=True, slots=True)

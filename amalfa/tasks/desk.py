@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from amalfa.calls import Answer, Call, Passage, PrivacyClass, Prompt, Wish, strictest
+from amalfa.calls import FOR_PEOPLE, Answer, Call, Handling, Passage, PrivacyClass, Prompt, Wish, strictest
 from amalfa.clock import Clock
 from amalfa.execution.reading import Read
 from amalfa.execution.steps import Emit
@@ -65,6 +65,7 @@ class Terms:
     wish: Wish = field(default_factory=Wish)
     privacy: PrivacyClass = PrivacyClass.CLOUD_OK
     timeout_s: float | None = None
+    handling: Handling = FOR_PEOPLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ class Desk:
     def call(self, task: str, terms: Terms, prompt: Prompt, *, deadline_s: float, privacy: PrivacyClass) -> Call:
         """One call under the strictest of what the task, the caller and the text itself (`privacy`) allow."""
         allowed = strictest((self.rules[task].privacy, terms.privacy, privacy))
-        return Call(terms.request_id, task, prompt, allowed, deadline_s, terms.wish)
+        return Call(terms.request_id, task, prompt, allowed, deadline_s, terms.wish, terms.handling)
 
 
 def privacy_of_passages(passages: tuple[Passage, ...]) -> PrivacyClass:
