@@ -297,6 +297,10 @@ class Hop:
     cost_usd: float | None = None
 
 
+CacheUse = Literal["hit", "stale", "miss", "off"]
+"""What the reply cache had to do with a reply: it gave it, gave it past its age, had none, or was not asked."""
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     """Why this model answered, why not each other one, and what left the machine. Travels with every reply.
@@ -316,7 +320,7 @@ class Route:
     request_id: str
     left_machine: LeftMachine | None = None
     repairs: tuple[str, ...] = ()
-    cache: str = "none"
+    cache: CacheUse = "off"
     hops: tuple[Hop, ...] = ()
 
 

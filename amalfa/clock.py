@@ -1,5 +1,6 @@
 """Time as a thing that is handed in, so that no test has to wait for it."""
 
+import sys
 import time
 from datetime import UTC, datetime
 from typing import Protocol
@@ -25,3 +26,10 @@ class SystemClock:
 
     def now(self) -> datetime:
         return datetime.now(UTC)
+
+
+def boot_s() -> float:
+    """Seconds since this boot, with the time that the machine slept where the system counts it: the clock of leases."""
+    if sys.platform == "linux":
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+    return time.monotonic()

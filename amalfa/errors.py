@@ -74,6 +74,18 @@ class NotAllowed(UsageProblem):
     code, http_status = "not_allowed", 403
 
 
+class Unauthenticated(UsageProblem):
+    """A caller on the TCP port did not show the token."""
+
+    code, http_status = "unauthenticated", 401
+
+
+class KeyReused(UsageProblem):
+    """An idempotency key came a second time with another request."""
+
+    code, http_status = "idempotency_mismatch", 422
+
+
 class TooLarge(UsageProblem):
     """The request is bigger than any request may be; nothing of it was kept."""
 

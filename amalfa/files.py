@@ -5,10 +5,11 @@ import secrets
 from pathlib import Path
 
 
-def write_atomically(path: Path, data: bytes, mode: int = 0o600) -> None:
+def write_atomically(path: Path, data: bytes, mode: int = 0o600, *, owner: tuple[int, int] | None = None) -> None:
     """Put `data` at `path`; on return it is on disk and survives a power cut.
 
-    The permissions are exactly `mode`, whatever the umask. A link at `path` is replaced, not followed.
+    The permissions are exactly `mode`, whatever the umask. `owner` is a user and a group for the new file; None =
+    those of this process. A link at `path` is replaced, not followed.
     Raises OSError; the old file is then as it was.
     """
     beside = path.with_name(f".{path.name[:64]}.{secrets.token_hex(6)}.tmp")
@@ -16,6 +17,9 @@ def write_atomically(path: Path, data: bytes, mode: int = 0o600) -> None:
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
+            made = os.fstat(file.fileno())
+            if owner is not None and owner != (made.st_uid, made.st_gid):
+                os.fchown(file.fileno(), *owner)  # before the mode, as it takes some of its bits away
             os.fchmod(file.fileno(), mode)
             file.flush()
             os.fsync(file.fileno())

@@ -46,5 +46,10 @@ class Tools:
     choice: str = "auto"
     is_parallel: bool | None = None
 
+    @property
+    def are_offered(self) -> bool:
+        """Whether there is any tool that the model may use."""
+        return bool(self.definitions) and self.choice != "none"
+
 
 PLAIN_SAMPLING = Sampling()

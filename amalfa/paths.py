@@ -105,6 +105,10 @@ class Places:
         return self.folder / "index.db"
 
     @property
+    def cache(self) -> Path:
+        return self.folder / "cache.db"
+
+    @property
     def log(self) -> Path:
         return self.folder / "logs" / "sonar.log"
 

@@ -8,19 +8,23 @@ breaks is mostly fences, prose, commas and quotes. Here 1.9 % of the broken repl
 
 import json
 import random
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any, Literal
 
 from amalfa.execution.structured.strict import is_same
-from benchmarks.malformed import BREAKS, Break, Malformed
+from benchmarks.malformed import BREAKS, Break, Malformed, corrected
 
 BROKEN_SHARE = 0.2
 
 Mix = Literal["as-served", "every-class"]
 Kind = tuple[str, bool]
 """A class, and whether the value can still be told for certain."""
+ANY: Kind = ("", True)
+"""Any break, whatever comes of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,25 +93,42 @@ class Breaker:
         self._chance = chance
         self._breaks = _by_class(chance)
 
-    def draw(self, value: dict[str, object]) -> Broken | None:
-        """One reply; None for the right one as it is, which four of five are."""
-        return self.broken(value) if self._chance.random() < BROKEN_SHARE else None
+    def plan(self, calls: int) -> list[Kind | None]:
+        """What becomes of each of `calls` replies, in an order of chance; None for the right one as it is.
 
-    def broken(self, value: dict[str, object]) -> Broken:
-        """A broken one. What finds nothing to break in this value gives way to another."""
+        As many are broken as the share says, and of each class as many as its weight says, to one more or less:
+        what is measured is then how replies are read, and not how many of each the dice brought.
+        """
+        count = round(BROKEN_SHARE * calls)
+        kinds = [ANY] * count if self._mix == "every-class" else _spread(count, self._chance)
+        replies = [*kinds, *[None] * (calls - count)]
+        self._chance.shuffle(replies)
+        return replies
+
+    def draw(self, value: dict[str, object], kind: Kind | None) -> Broken | None:
+        """One reply as planned."""
+        return None if kind is None else self.broken(value, kind)
+
+    def broken(self, value: dict[str, object], kind: Kind) -> Broken:
+        """A broken one. What finds nothing to break in this value gives way to a class that is as certain."""
+        wanted = kind
         while True:
-            makers, wanted = self._choice()
+            makers = [self._chance.choice(ALL)] if kind == ANY else self._breaks[wanted[0]]
             for _ in range(DRAWS_MAX):
                 found = judged(self._chance.choice(makers)(value, self._chance), value)
-                if found and wanted in (None, (found.kind, found.is_lossless)):
+                if found and (kind == ANY or (found.kind, found.is_lossless) == wanted):
                     return found
+            others = {other: weight for other, weight in AS_SERVED.items() if other[1] == kind[1]}
+            (wanted,) = self._chance.choices(list(others), list(others.values()))
 
-    def _choice(self) -> tuple[list[Break], Kind | None]:
-        """Breaks to draw from, and the class that has to come of them; None for any."""
-        if self._mix == "every-class":
-            return [self._chance.choice(ALL)], None
-        (wanted,) = self._chance.choices(list(AS_SERVED), list(AS_SERVED.values()))
-        return self._breaks[wanted[0]], wanted
+
+def _spread(count: int, chance: random.Random) -> list[Kind]:
+    """`count` classes as their weights have it: every so many steps along all of them, from a start by chance."""
+    bounds = list(accumulate(AS_SERVED.values()))
+    step = bounds[-1] / max(1, count)
+    start = chance.random() * step
+    kinds = list(AS_SERVED)
+    return [kinds[bisect_right(bounds, start + number * step)] for number in range(count)]
 
 
 def judged(case: Malformed | None, value: dict[str, object]) -> Broken | None:
@@ -142,6 +163,19 @@ def _by_class(chance: random.Random) -> dict[str, list[Break]]:
 def _cut(value: dict[str, object], chance: random.Random) -> Malformed:
     raw = json.dumps(value, ensure_ascii=False)
     return Malformed("cut", raw[: chance.randint(1, len(raw) - 1)], None)
+
+
+def _contradicted(value: dict[str, object], chance: random.Random) -> Malformed:
+    """Two documents that differ in a value, both of the schema's form."""
+    texts = [key for key, one in value.items() if isinstance(one, str) and key not in LISTED]
+    changed = {key: f"{value[key]} indeed" for key in texts[:1]} or _other_list(value)
+    raw = f"{json.dumps(value)}\nWait, corrected:\n{json.dumps({**value, **changed})}"
+    return Malformed("duplicate", raw, None)
+
+
+def _other_list(value: dict[str, object]) -> dict[str, object]:
+    key, items = next((key, one) for key, one in value.items() if isinstance(one, list) and one)
+    return {key: items[:-1] if len(items) > 1 else [*items, "other"]}
 
 
 def _wrapped(value: dict[str, object], chance: random.Random) -> Malformed:
@@ -215,6 +249,7 @@ def _first_fraction(node: object, change: Callable[[float], object]) -> tuple[ob
 
 SHAPES: tuple[Break, ...] = (
     _cut,
+    _contradicted,
     _wrapped,
     _extra_key,
     _key_case,
@@ -225,4 +260,4 @@ SHAPES: tuple[Break, ...] = (
     _fractions("schema/type", str, is_lossless=True),
     _fractions("schema/range", lambda share: -100 * share - 1, is_lossless=False),
 )
-ALL = (*BREAKS, *SHAPES)
+ALL = (*(one for one in BREAKS if one is not corrected), *SHAPES)

@@ -18,10 +18,12 @@ class Entry:
 
 
 CATALOG: Mapping[str, Entry] = {
+    "cache": Entry("benchmarks.cache", "calls whose replies are kept, from memory and from disk"),
     "decisions": Entry("benchmarks.decisions", "one routing decision over fifty models"),
     "json_repair": Entry("benchmarks.json_repair", "broken JSON: read rightly, silently wrongly, or refused"),
     "retrieval": Entry("benchmarks.retrieval", "finding, refusing and quoting over 1,000 confusable notes"),
     "scale": Entry("benchmarks.scale", "indexing, one edit and searching over 10,000 notes"),
+    "scheduler": Entry("benchmarks.scheduler", "one Ollama, many calls: swaps, waiting, and people beside a big job"),
     "startup": Entry("benchmarks.startup", "commands against a click hello-world, the daemon's start and memory"),
     "structured": Entry("benchmarks.structured", "the tasks that reply in JSON, when every fifth reply is broken"),
 }

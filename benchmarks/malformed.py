@@ -224,7 +224,8 @@ def _repeat(value: dict[str, object], rng: random.Random) -> Malformed:
     return Malformed("duplicate", f"{raw}\n\n{json.dumps(value)}", value)
 
 
-def _corrected(value: dict[str, object], rng: random.Random) -> Malformed:
+def corrected(value: dict[str, object], rng: random.Random) -> Malformed:
+    """Two documents of which the second has a member more; a schema without that member tells that they are one."""
     return Malformed(
         "duplicate", f"{_dumped(value, rng)}\nWait, corrected:\n{json.dumps({**value, 'added': 1})}", REFUSE
     )
@@ -352,7 +353,7 @@ BREAKS: tuple[Break, ...] = (
     lambda value, rng: Malformed("bracket", json.dumps({**value, "z": [1, 2]})[:-2] + "}}", {**value, "z": [1, 2]}),
     _second_value,
     _repeat,
-    _corrected,
+    corrected,
     _around("unicode", "\ufeff@", "\u200b@\u2028", "\u00a0@"),
     _member("unicode", '"\\ud83d alone"', None),
     _alone(

@@ -87,13 +87,14 @@ def _attempts(database: Path, request_id: str) -> list[Row]:
 
 
 @asynccontextmanager
-async def house_for(service: Service) -> AsyncIterator[House]:
+async def house_for(service: Service, *, is_caching: bool = False) -> AsyncIterator[House]:
+    """`is_caching`: a question that is asked again is not asked of a model."""
     with TemporaryDirectory(prefix="ab", dir="/tmp") as folder:
         async with (
             OllamaSimulator([LOCAL_MODEL]) as ollama,
             OpenRouterSimulator(keys={KEY}, credits_usd=10_000) as openrouter,
         ):
-            project, environ = _project(Path(folder), service, ollama.url, openrouter.api_url)
+            project, environ = _project(Path(folder), service, ollama.url, openrouter.api_url, is_caching)
             places = places_for(project.root, environ)
             make_private_folder(places.folder)
             async with open_engine(project, places, environ, nonce="bench", is_watching=False) as engine:
@@ -102,7 +103,9 @@ async def house_for(service: Service) -> AsyncIterator[House]:
                 yield House(engine, service, speaking, places.database)
 
 
-def _project(folder: Path, service: Service, ollama_url: str, openrouter_url: str) -> tuple[Project, dict[str, str]]:
+def _project(
+    folder: Path, service: Service, ollama_url: str, openrouter_url: str, is_caching: bool
+) -> tuple[Project, dict[str, str]]:
     root, own = folder / "notes", folder / "config" / "amalfa"
     root.mkdir()
     own.mkdir(parents=True)
@@ -111,7 +114,7 @@ def _project(folder: Path, service: Service, ollama_url: str, openrouter_url: st
     (root / "amalfa.config.json").write_text("{}", encoding="utf-8")
     mode = "tiered" if service == "ollama" else "replace"
     cloud = {"enabled": True, "mode": mode, "host": openrouter_url, "model": CLOUD_MODEL}
-    settings = {"sonar": {"host": ollama_url, "model": LOCAL_MODEL, "cloud": cloud}}
+    settings = {"sonar": {"host": ollama_url, "model": LOCAL_MODEL, "cloud": cloud, "cache": is_caching}}
     (own / "amalfa.config.json").write_text(json.dumps(settings), encoding="utf-8")
     environ = {
         "HOME": str(folder),

@@ -8,9 +8,12 @@ from random import Random
 
 from amalfa.calls import Call, Judged, Material, ModelName, PrivacyClass, Prompt, Route, Tier, Usage, Wish
 from amalfa.errors import AmalfaError, CallError
-from amalfa.execution.ledger import Closing, Limit, Opening, Spent
+from amalfa.execution.cache import NoReplyCache
+from amalfa.execution.flights import Flights
+from amalfa.execution.ledger import Also, Closing, Limit, Opening, Spent
 from amalfa.execution.means import Means
 from amalfa.execution.redaction import Redactor
+from amalfa.execution.reuse import CacheRules, Reuse
 from amalfa.execution.signals import new_signals
 from amalfa.execution.size import size_of
 from amalfa.execution.spans import NoTracer
@@ -79,6 +82,8 @@ class FakeLedger:
     opened: list[Opening] = field(default_factory=list)
     closed: dict[int, Closing] = field(default_factory=dict)
     upstream_ids: dict[int, str] = field(default_factory=dict)
+    cached: list[tuple[Opening, Usage]] = field(default_factory=list)
+    also: list[Also | None] = field(default_factory=list)
 
     async def open(self, opening: Opening) -> int:
         self.opened.append(opening)
@@ -86,6 +91,10 @@ class FakeLedger:
 
     async def close(self, row: int, closing: Closing) -> None:
         self.closed[row] = closing
+
+    async def note_cached(self, opening: Opening, usage: Usage, also: Also | None = None) -> None:
+        self.cached.append((opening, usage))
+        self.also.append(also)
 
     def note_upstream(self, row: int, upstream_id: str) -> None:
         self.upstream_ids[row] = upstream_id
@@ -162,6 +171,7 @@ def means_over(
         witness=FakeWitness(),
         tracer=NoTracer(),
         kept=FakeKept(),
+        reuse=Reuse(NoReplyCache(), Flights(), CacheRules(), clock),
         clock=clock,
         generation=generation,
     )

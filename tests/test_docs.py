@@ -35,6 +35,8 @@ from amalfa.errors import AmalfaError
 from amalfa.execution import asking, breaker, candidates, cooling, free_tier, retry, signals
 from amalfa.execution.counters import Counters
 from amalfa.paths import Project
+from amalfa.pipelines.check import find_problems
+from amalfa.pipelines.reading import read_pipeline_text
 from amalfa.routing import seats
 from amalfa.routing.policy import _CODES
 from amalfa.server.metrics import Gauges, metrics_text
@@ -46,7 +48,8 @@ PLAYBOOKS = ROOT / "playbooks"
 MANUAL = PLAYBOOKS / "sonar-manual.md"
 ROUTING = PLAYBOOKS / "routing.md"
 DOCUMENTS = (ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(PLAYBOOKS.rglob("*.md")))
-EXAMPLES = tuple(sorted((ROOT / "examples").glob("**/*.json")))
+EXAMPLES = tuple(sorted((ROOT / "examples").glob("*.json")))
+PIPELINES = tuple(sorted((ROOT / "examples" / "pipelines").glob("*.json")))
 
 FROZEN_EXIT_CODES = (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 130)
 OUTSIDE = ("http://", "https://", "mailto:")
@@ -401,10 +404,27 @@ def test_the_shipped_examples_have_no_problems(example: Path, tmp_path: Path) ->
     assert _problems_of(_text(example), tmp_path) == ()
 
 
+@pytest.mark.parametrize("example", PIPELINES, ids=_of)
+def test_the_pipelines_among_the_examples_have_no_problems(example: Path) -> None:
+    pipeline, problems = read_pipeline_text(example.stem, _text(example), path=str(example))
+    assert pipeline is not None
+    assert (*problems, *find_problems(pipeline)[0]) == ()
+
+
+def test_pipelines_in_the_pages_have_no_problems() -> None:
+    for page in DOCUMENTS:
+        for block in _fences(page, "json", "jsonc"):
+            if '"architecture"' in block and '"sonar"' not in block:
+                pipeline, problems = read_pipeline_text("shown", block, path=_of(page))
+                assert pipeline is not None
+                assert (*problems, *find_problems(pipeline)[0]) == (), _of(page)
+
+
 def test_there_are_examples_and_each_one_is_named_in_a_page() -> None:
     pages = "".join(_text(page) for page in DOCUMENTS)
     assert EXAMPLES
-    for example in EXAMPLES:
+    assert PIPELINES
+    for example in (*EXAMPLES, *PIPELINES):
         assert _of(example) in pages
 
 

@@ -3,7 +3,6 @@
 import click
 
 from amalfa.cli.invocation import Invocation
-from amalfa.cli.labels import Labels, labels_in
 from amalfa.cli.provenance import explanation, provenance_lines
 from amalfa.cli.reach import Reached
 from amalfa.cli.safe_text import safe, safe_line
@@ -12,6 +11,7 @@ from amalfa.cli.views import streaming_view
 from amalfa.cli.wording import count, sentence
 from amalfa.client.document import Document
 from amalfa.errors import NoProvider, NothingFound
+from amalfa.tasks.labels import Labels, labels_in
 
 
 def show_answer(reached: Reached, answer: Document, *, shown: str, is_explained: bool) -> None:

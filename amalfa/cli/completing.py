@@ -1,4 +1,4 @@
-"""Offers models to a shell that completes a word. Has 50 ms, starts nothing, and fails in silence."""
+"""Offers models, pipelines and jobs to a shell that completes. Has 50 ms, starts nothing, and fails in silence."""
 
 import os
 from pathlib import Path
@@ -22,6 +22,21 @@ def models(context: click.Context, typed: str) -> list[CompletionItem]:
         for host in provider.items("hosts"):
             names += [f"{provider.text('name')}:{model}" for model in host.texts("loaded")]
     return [CompletionItem(name) for name in dict.fromkeys(names) if name and name.startswith(typed)]
+
+
+def pipelines(context: click.Context, typed: str) -> list[CompletionItem]:
+    """The pipelines sonar knows by name, and the files that could be one."""
+    reply = _ask_sonar(context, "/sonar/pipelines")
+    names = [one.text("name") for one in reply.items("pipelines")]
+    found = [CompletionItem(name) for name in names if name and name.startswith(typed)]
+    return [*found, CompletionItem(typed, type="file")]
+
+
+def jobs(context: click.Context, typed: str) -> list[CompletionItem]:
+    """The jobs sonar keeps, each with how it stands."""
+    known = _ask_sonar(context, "/sonar/jobs").items("jobs")
+    named = [(job.text("id"), f"{job.text('task')}, {job.text('state')}") for job in known]
+    return [CompletionItem(name, help=told) for name, told in named if name.startswith(typed)]
 
 
 def _ask_sonar(context: click.Context, route: str) -> Document:

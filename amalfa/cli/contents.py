@@ -17,7 +17,7 @@ TOP: Contents = {
     },
     "Tasks": {
         "analyze": (f"{_HERE}.tasks:analyze", "Tell what a query is after."),
-        "metadata": (f"{_HERE}.tasks:metadata", "Describe a note: title, summary, keywords, kind."),
+        "metadata": (f"{_HERE}.tasks:metadata", "Describe notes: title, summary, keywords, kind."),
         "snippet": (f"{_HERE}.tasks:snippet", "Find the lines of a file that answer a query."),
         "synthesize": (f"{_HERE}.tasks:synthesize", "Answer a question from the files given."),
         "extract": (f"{_HERE}.extract:extract", "Put what a text says into the form of a JSON Schema."),
@@ -26,8 +26,11 @@ TOP: Contents = {
         "sonar": (f"{_HERE}.sonar:sonar", "Start, stop and watch the daemon; chat with it."),
         "index": (f"{_HERE}.notes:index", "Look at the notes index or build it anew."),
         "usage": (f"{_HERE}.usage:usage", "Tell what was used: calls, tokens, money, times."),
+        "jobs": (f"{_HERE}.jobs:jobs", "Look at and steer the work over many notes."),
         "models": (f"{_HERE}.models:models", "List, load, unload and pull models."),
         "route": (f"{_HERE}.route:route", "Show which model would answer, and why; asks none."),
+        "pipeline": (f"{_HERE}.pipeline:pipeline", "Check, draw and run layered pipelines."),
+        "mcp": (f"{_HERE}.mcp:mcp", "Serve tools and notes to an MCP client on stdin and stdout."),
     },
     "Set-up": {
         "init": (f"{_HERE}.setup:init", "Write a commented configuration into this folder."),
@@ -50,6 +53,7 @@ SONAR: Contents = {
         "reload": (f"{_HERE}.sonar:reload", "Read the configuration again, now."),
         "logs": (f"{_HERE}.sonar:logs", "Print the last lines of sonar's log."),
     },
+    "Programs": {"token": (f"{_HERE}.sonar:token", "Print the token of the TCP port.")},
     "Talking": {"chat": (f"{_HERE}.chat:chat", "Talk with the notes; `/help` lists what can be typed.")},
 }
 
@@ -67,6 +71,25 @@ MODELS: Contents = {
         "load": (f"{_HERE}.models:load", "Bring a local model into memory."),
         "unload": (f"{_HERE}.models:unload", "Take a local model out of memory."),
         "pull": (f"{_HERE}.models:pull", "Download a model to an Ollama host."),
+    },
+}
+
+JOBS: Contents = {
+    "Commands": {
+        "list": (f"{_HERE}.jobs:list_jobs", "List the jobs, the newest first."),
+        "show": (f"{_HERE}.jobs:show", "Follow a job, then report on it."),
+        "cancel": (f"{_HERE}.jobs:cancel", "Stop a job; what it has made is kept."),
+        "retry": (f"{_HERE}.jobs:retry", "Try again what failed or was cancelled."),
+        "pause": (f"{_HERE}.jobs:pause", "Begin with no more notes of a job."),
+        "resume": (f"{_HERE}.jobs:resume", "Go on with a paused or waiting job."),
+    },
+}
+
+PIPELINE: Contents = {
+    "Commands": {
+        "check": (f"{_HERE}.pipeline:check", "List every problem of a pipeline; needs no daemon."),
+        "show": (f"{_HERE}.pipeline:show", "Draw the layers of a pipeline."),
+        "run": (f"{_HERE}.pipeline:run", "Send a prompt through a pipeline."),
     },
 }
 

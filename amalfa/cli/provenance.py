@@ -33,8 +33,10 @@ def provenance_lines(reply: Document) -> list[str]:
         facts.append(duration(usage.number("ms") or 0))
     lines = [", ".join(facts) + "."]
     lines += [f"Not used: {sentence(reason)}" for reason in passed_over(route, model)]
-    if route.text("cache") not in ("", "none"):
+    if route.text("cache") == "hit":
         lines.append("From the cache: nothing was asked.")
+    if route.text("cache") == "stale":
+        lines.append("From the cache, past its age: no model could answer.")
     return [*lines, left_machine_text(route, model)]
 
 

@@ -51,6 +51,15 @@ class Reached:
         with events:
             yield events
 
+    @contextmanager
+    def watch(self, path: str) -> Iterator[Stream]:
+        """The events of something that goes on by itself. Starts no sonar; leaving the block stops only the telling.
+
+        Raises NotRunning and Unreachable like a client's `stream`.
+        """
+        with self._connection.stream("GET", path) as events:
+            yield events
+
     def _persistently(self, attempt: Callable[[], T]) -> T:
         for tries_left in (2, 1, 0):
             try:

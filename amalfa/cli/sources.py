@@ -1,9 +1,9 @@
 """The places an answer or a search points at, one line each, clickable where the terminal can."""
 
-from amalfa.cli.labels import Labels
 from amalfa.cli.safe_text import safe, safe_line
 from amalfa.cli.terminal import Screen, note_link
 from amalfa.client.document import Document
+from amalfa.tasks.labels import Labels
 
 _EXCERPT_LINES = 3
 

@@ -24,7 +24,7 @@ def status_text(status: Document) -> str:
         ("today", _usage(status.item("usage_today"))),
         ("root", status.text("root")),
         ("socket", status.text("socket")),
-        *((("http", status.text("http")),) if status.text("http") else ()),
+        *((("http", url),) if (url := status.item("http").text("url")) else ()),
     ]
     lines = [f"{label:<9} {text}".rstrip() for label, text in rows]
     lines += [f"notice    {notice}" for notice in status.texts("notices")]
@@ -62,7 +62,20 @@ def _is_built_in(hosts: list[Document]) -> bool:
 
 def _host(host: Document) -> str:
     loaded = f", loaded {', '.join(host.texts('loaded'))}" if host.texts("loaded") else ""
-    return f"{host.text('url')} {host.text('state')}{loaded}"
+    return f"{host.text('url')} {host.text('state')}{loaded}{_line(host.item('calls'))}"
+
+
+def _line(calls: Document) -> str:
+    """The queue of a host, as far as anything happened there."""
+    waiting = calls.item("waiting")
+    told = (
+        (calls.whole("running"), "running"),
+        (waiting.whole("interactive"), "of people waiting"),
+        (waiting.whole("background"), "in the background waiting"),
+        (calls.whole("swaps_made"), "models swapped"),
+        (calls.whole("swaps_avoided"), "swaps avoided"),
+    )
+    return "".join(f", {number} {words}" for number, words in told if number)
 
 
 def _freshness(index: Document) -> str:

@@ -8,7 +8,7 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from amalfa.client.events import EventTooLarge, read_events
 from amalfa.client.framing import CutOff, NotHttp, ReplyReader
@@ -39,11 +39,14 @@ class Stream:
     Closing it, or leaving its `with` block, hangs up, and sonar then cancels the work.
     """
 
-    __slots__ = ("_events", "headers")
+    __slots__ = ("_events", "_hang_up", "headers")
 
-    def __init__(self, headers: dict[str, str], events: Iterator[Event]) -> None:
+    def __init__(
+        self, headers: dict[str, str], events: Iterator[Event], hang_up: Callable[[], None] | None = None
+    ) -> None:
         self.headers = headers
         self._events = events
+        self._hang_up = hang_up
 
     def __iter__(self) -> "Stream":
         return self
@@ -61,6 +64,11 @@ class Stream:
         close = getattr(self._events, "close", None)
         if close is not None:
             close()
+
+    def hang_up(self) -> None:
+        """End the request from another thread: whoever waits for its next event gets Unreachable instead."""
+        if self._hang_up is not None:
+            self._hang_up()
 
 
 class SocketConnection:
@@ -114,7 +122,7 @@ def stream(
         if isinstance(error, NotHttp | CutOff):
             raise line.translate(error) from None
         raise
-    return Stream(reader.headers, _events(line, reader))
+    return Stream(reader.headers, _events(line, reader), line.hang_up)
 
 
 def _events(line: "_Line", reader: ReplyReader) -> Iterator[Event]:
@@ -199,6 +207,13 @@ class _Line:
 
     def close(self) -> None:
         self._socket.close()
+
+    def hang_up(self) -> None:
+        """Wake whoever reads, with the end of the connection. Safe from any thread, also after `close`."""
+        try:
+            self._socket.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            return  # it is over already
 
     def translate(self, error: Exception) -> Exception:
         from amalfa.client import failures

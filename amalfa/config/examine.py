@@ -1,8 +1,12 @@
 """Examines a configuration whole: reads, merges, validates, finds hosts and keys, asks the gate. Never raises."""
 
 import hashlib
+import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
 
 from amalfa.config.endpoints import Endpoint, find_endpoints
 from amalfa.config.environment import FROM_ENV_FILE
@@ -12,7 +16,8 @@ from amalfa.config.jsonc import read_json
 from amalfa.config.keys import KeyFound, Surroundings, credentials_in, find_keys
 from amalfa.config.layers import Files, Layers, Override, read_files, stack_layers
 from amalfa.config.loaded import Loaded, find_origins
-from amalfa.config.origins import Sourced, sourced_file
+from amalfa.config.origins import Origin, Sourced, merge, sourced_at, sourced_file
+from amalfa.config.pipeline_models import attach_models
 from amalfa.config.problems import in_order, validated
 from amalfa.config.safety import find_exposed_keys, find_loose_files, find_unread_names
 from amalfa.config.secret import EnvReference
@@ -40,19 +45,29 @@ class Examined:
 
 
 def examine(
-    project: Project, *, environ: Mapping[str, str], overrides: Sequence[Override] = (), text: str | None = None
+    project: Project,
+    *,
+    environ: Mapping[str, str],
+    overrides: Sequence[Override] = (),
+    text: str | None = None,
+    pipelines: Mapping[str, str] = MappingProxyType({}),
 ) -> Examined:
     """Load without raising. `text` stands in for the project's file when an edit of it is being tried.
 
+    `pipelines` are files of pipelines by name that are looked at as if the project's file named them.
     Raises UsageProblem only, for an override that is no setting's path.
     """
     files = read_files(project, environ, text=text)
     layers = stack_layers(files, environ, overrides)
     sourced = layers.merged()
+    for name, path in pipelines.items():
+        sourced = merge(sourced, sourced_at(("sonar", "pipelines", name), path, Origin("project", path)))
     settings, problems = validated(sourced)
     if settings is None or layers.problems:
         return Examined(None, in_order((*layers.problems, *problems)), in_order(layers.warnings))
-    return _Examination(project, environ, files, layers, sourced, settings).result()
+    # The user's own configuration asks for nothing, but a loose file is not the user's word.
+    is_asking = not files.is_users_own or bool(pipelines)
+    return _Examination(project, environ, files, layers, sourced, settings, is_asking).result()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,40 +80,46 @@ class _Examination:
     layers: Layers
     sourced: Sourced
     settings: Settings
+    is_asking: bool
 
     def result(self) -> Examined:
         endpoints, problems = find_endpoints(self.settings, self.sourced)
         surroundings = Surroundings(self.environ, self.layers.env_file, str(self.files.env.path))
         keys, key_warnings = find_keys(endpoints, self.sourced, surroundings)
         exposed, key_file_warnings = find_exposed_keys(endpoints, self.sourced, self.files)
-        names = frozenset((*FROM_ENV_FILE, *_references(endpoints)))
+        pipelines, pipeline_files, unreadable = self._pipelines()
+        attached = attach_models(pipelines, endpoints, keys, surroundings)
+        own_keys, _ = find_keys(attached.endpoints, attached.sourced, surroundings)
+        names = frozenset((*FROM_ENV_FILE, *_references(endpoints), *_references(attached.endpoints)))
         warnings = (
             *self.layers.warnings,
             *key_warnings,
             *key_file_warnings,
             *find_loose_files(self.files, self.layers.env_file),
             *find_unread_names(self.layers.env_file, names, str(self.files.env.path)),
+            *attached.warnings,
         )
         if problems or exposed:
             return Examined(None, in_order((*problems, *exposed)), in_order(warnings))
-        pipelines, pipeline_files = self._pipelines()
         asking = Asking(self.project.root, self.sourced, endpoints, keys, surroundings, self._users_origins())
-        requests = () if self.files.is_users_own else find_requests(asking, pipelines)
+        requests = find_requests(asking, pipelines) if self.is_asking else ()
         approved, trust_warnings = read_approvals(self.files.trust, self.project.root)
+        held = tuple(request for request in requests if request.approval not in approved)
         origins = find_origins(self.settings, self.sourced)
         env_values = {name: found for name in sorted(names) if (found := surroundings.find(name))}
         read = (self.files.project, self.files.users, self.files.env, *pipeline_files)
         loaded = Loaded(
             settings=self.settings,
             origins=origins,
-            keys=keys,
-            endpoints=endpoints,
+            keys=keys.joined(own_keys),
+            endpoints={**endpoints, **attached.endpoints},
+            pipelines=attached.pipelines,
+            unreadable_pipelines=unreadable,
             warnings=in_order((*warnings, *trust_warnings, *find_unread_settings(self.settings, origins))),
             fingerprint=_fingerprint(read, env_values, repr((self.layers.command.plain, sorted(approved)))),
             watched_paths=tuple(dict.fromkeys(file.path for file in (*read, self.files.trust))),
             env_values=env_values,
         )
-        held = tuple(request for request in requests if request.approval not in approved)
         return Examined(loaded, (), loaded.warnings, requests, held)
 
     def _users_origins(self) -> frozenset[str]:
@@ -110,25 +131,41 @@ class _Examination:
             found |= {origin_of(url) for one in endpoints.values() if one.origin.kind != "default" for url in one.urls}
         return frozenset(found)
 
-    def _pipelines(self) -> tuple[dict[str, Sourced], tuple[FileRead, ...]]:
-        """All pipelines by name, and the files that some of them are kept in."""
-        found, files = {}, []
+    def _pipelines(self) -> tuple[dict[str, Sourced], tuple[FileRead, ...], tuple[Problem, ...]]:
+        """All pipelines by name, the files that some of them are kept in, and why some cannot be read."""
+        found, files, problems = {}, [], list[Problem]()
         for name, written in self.settings.sonar.pipelines.items():
-            key = ("sonar", "pipelines", name)
-            sourced = self.sourced.at(key)
+            sourced = self.sourced.at(("sonar", "pipelines", name))
+            if sourced is not None and not _PIPELINE_NAME.match(name):
+                wrong = sourced.origin.problem(f"sonar.pipelines: {name!r} cannot be the name of a pipeline")
+                problems.append(wrong)
             if isinstance(written, str) and sourced is not None:
                 file = read_file(place_of(written, self.project.root))
                 files.append(file)
-                sourced = _pipeline_in(file, sourced)
+                sourced, unreadable = _pipeline_in(file, sourced, self.project.root)
+                problems += unreadable
             if sourced is not None:
                 found[name] = sourced
-        return found, tuple(files)
+        return found, tuple(files), tuple(problems)
 
 
-def _pipeline_in(file: FileRead, named: Sourced) -> Sourced | None:
-    """The pipeline in a file, which speaks for whoever named the file; None when it cannot be read."""
-    root = read_json(file.text or "", name=str(file.path)).root
-    return sourced_file(root, kind=named.origin.kind, path=str(file.path)) if root else None
+_PIPELINE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
+
+
+def _pipeline_in(file: FileRead, named: Sourced, root: Path) -> tuple[Sourced | None, tuple[Problem, ...]]:
+    """The pipeline in a file, which speaks for whoever named the file; None when it cannot be read.
+
+    A file inside the project speaks for the project, even where the user's own configuration names it.
+    """
+    if file.text is None:
+        why = file.problem.message if file.problem else "does not exist"
+        return None, (named.origin.problem(f"the pipeline {file.path} {why}"),)
+    document = read_json(file.text, name=str(file.path))
+    is_inside = os.path.realpath(file.path).startswith(os.path.join(os.path.realpath(root), ""))
+    is_users = named.origin.is_the_users and not is_inside
+    kind = named.origin.kind if is_users or not named.origin.is_the_users else "project"
+    found = sourced_file(document.root, kind=kind, path=str(file.path)) if document.root else None
+    return found, document.problems
 
 
 def _references(endpoints: Mapping[str, Endpoint]) -> Iterator[str]:

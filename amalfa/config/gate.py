@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from amalfa.config.endpoints import Endpoint
+from amalfa.config.function_gate import function_requests
 from amalfa.config.hosts import BadHost, cloud_url, is_loopback, origin_of
 from amalfa.config.keypath import KeyPath, show_key
 from amalfa.config.keys import Keys, Surroundings, credentials_sent
@@ -41,7 +42,8 @@ def find_requests(asking: Asking, pipelines: Mapping[str, Sourced]) -> tuple[Tru
     `pipelines` are the layered pipelines by name, those kept in files of their own included.
     """
     found: dict[tuple[str, str, str], TrustRequest] = {}
-    requests = (*_hosts(asking), *_keys(asking), *_pipeline_hosts(asking, pipelines), *_paths(asking))
+    functions = (one for name, pipeline in pipelines.items() for one in _functions(name, pipeline, asking))
+    requests = (*_hosts(asking), *_keys(asking), *_pipeline_hosts(asking, pipelines), *functions, *_paths(asking))
     for request in requests:
         found.setdefault(request.approval, request)
     return tuple(found.values())
@@ -129,6 +131,23 @@ def _pipeline_host(provider: str, model_name: str, model: Sourced, asking: Askin
     homes = frozenset().union(*(known.homes for known in KNOWN_PROVIDERS.values()))
     if target not in homes | asking.users_origins and not (is_loopback(url) and key is None):
         yield TrustRequest("host", provider, target, f"your notes would go to {target}", place)
+
+
+def _functions(name: str, pipeline: Sourced, asking: Asking) -> Iterator[TrustRequest]:
+    """What hooks would run and whom they would tell, and the user's variables that their headers name."""
+    provider = f"pipeline:{name}"
+    yield from function_requests(provider, pipeline)
+    functions = pipeline.inner("functions")
+    for function in functions.value.values() if functions and isinstance(functions.value, dict) else []:
+        headers = function.inner("headers")
+        try:
+            url = cloud_url(_text(function, "url"))
+        except BadHost:
+            continue
+        for header, value in headers.value.items() if headers and isinstance(headers.value, dict) else []:
+            if not value.origin.is_the_users and (key_name := _referenced(str(value.value))):
+                place = value.origin.problem(f"{provider} header {header}")
+                yield from _misdirected(key_name, url, provider, place, asking.surroundings)
 
 
 def _text(model: Sourced, key: str) -> str:

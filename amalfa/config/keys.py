@@ -75,6 +75,15 @@ class Keys:
             return HostKeys(own.key, own.login, headers, replaces=True)
         return HostKeys(self.by_provider.get(name), self.logins.get(name), headers)
 
+    def joined(self, other: "Keys") -> "Keys":
+        """These and the keys of further providers."""
+        return Keys(
+            {**self.by_provider, **other.by_provider},
+            {**self.logins, **other.logins},
+            {**self.headers, **other.headers},
+            {**self.hosts, **other.hosts},
+        )
+
     def sent_to(self, name: str, url: str) -> tuple[KeyFound, ...]:
         """Everything secret that goes to one host of a provider."""
         return _all_of(self.for_host(name, url))

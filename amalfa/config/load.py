@@ -1,6 +1,7 @@
 """Loads a project's configuration, or says everything that is wrong with it. Changes nothing."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from amalfa.config.examine import examine
 from amalfa.config.layers import Override
@@ -11,12 +12,18 @@ from amalfa.errors import InvalidConfig, Problem, UntrustedConfig
 from amalfa.paths import Project
 
 
-def load(project: Project, *, environ: Mapping[str, str], overrides: Sequence[Override] = ()) -> Loaded:
-    """The configuration in force for `project`.
+def load(
+    project: Project,
+    *,
+    environ: Mapping[str, str],
+    overrides: Sequence[Override] = (),
+    pipelines: Mapping[str, str] = MappingProxyType({}),
+) -> Loaded:
+    """The configuration in force for `project`, with further `pipelines` as in `examine`.
 
     Raises InvalidConfig with every problem, or UntrustedConfig with everything that waits for `amalfa trust`.
     """
-    examined = examine(project, environ=environ, overrides=overrides)
+    examined = examine(project, environ=environ, overrides=overrides, pipelines=pipelines)
     if examined.loaded is None:
         raise _invalid(project, examined.problems)
     if examined.held:

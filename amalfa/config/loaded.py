@@ -1,7 +1,7 @@
 """A configuration in force: its settings, where each came from, and how it is shown without its secrets."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
@@ -10,6 +10,7 @@ from amalfa.config.jsonc import Json
 from amalfa.config.keypath import KeyPath, parse_key, show_key
 from amalfa.config.keys import KeyFound, Keys
 from amalfa.config.origins import DEFAULT, Origin, Sourced, value_in
+from amalfa.config.pipeline_models import PipelineFound
 from amalfa.config.problems import suggestion
 from amalfa.config.settings import Settings
 from amalfa.errors import NotFound, Problem
@@ -21,7 +22,8 @@ class Loaded:
 
     `origins` names the source of every setting by its key path. `env_values` are the variables that were read, with
     their sources. Two loads with one `fingerprint` are the same configuration. A change of any of `watched_paths`,
-    which need not exist, calls for another load.
+    which need not exist, calls for another load. `pipelines` are as written: whoever
+    runs them reads their nodes, and takes `unreadable_pipelines` for problems of the configuration.
     """
 
     settings: Settings
@@ -32,6 +34,8 @@ class Loaded:
     fingerprint: str
     watched_paths: tuple[Path, ...]
     env_values: Mapping[str, KeyFound]
+    pipelines: Mapping[str, PipelineFound] = field(default_factory=dict)
+    unreadable_pipelines: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

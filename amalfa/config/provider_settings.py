@@ -95,8 +95,10 @@ class ProviderSettings(Group):
     )
     headers: Headers = Field(default={}, description='Headers to send along; a value may be `"$ENV_NAME"`.')
     basic_auth: BasicAuth | None = Field(default=None, description="User name and password of a proxy in front of it.")
-    max_concurrent: Count | None = Field(default=None, description="Calls it works on at once; the rest wait.")
-    rpm: Count | None = Field(default=None, description="Calls it is sent in a minute at most.")
+    max_concurrent: Count | None = Field(
+        default=None, description="Calls it is sent at once (each of its hosts, for Ollama); the rest wait."
+    )
+    rpm: Count | None = Field(default=None, description="Calls it is sent in a minute at most; not for Ollama.")
     routing: OpenRouterRouting | None = Field(
         default=None, description="How OpenRouter chooses who serves; for providers of that type only."
     )

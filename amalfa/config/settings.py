@@ -118,15 +118,29 @@ class Cache(Group):
 
     enabled: Flag = Field(default=True, description="Whether replies are kept.")
     max_age_days: Annotated[Real, Field(gt=0, le=3650)] = Field(default=7.0, description="Days a reply is good for.")
-    max_size_mb: Count = Field(default=256, description="Megabytes on disk; the oldest replies go first.")
+    max_size_mb: Count = Field(
+        default=256, description="Megabytes on disk; replies that were not used for longest go first."
+    )
+    stale_if_error: Flag = Field(
+        default=False,
+        description="Whether a reply up to four times too old is given when every model that was asked failed.",
+    )
 
 
 class Concurrency(Group):
     """How much is done at once, and how much may wait."""
 
-    local_per_host: Count = Field(default=1, description="Calls one local host works on at a time.")
-    cloud: Count = Field(default=32, description="Calls that may be out in the cloud at a time.")
-    interactive_queue: Count = Field(default=32, description="Calls of people that may wait; the next is turned away.")
+    local_per_host: Count | Literal["auto"] = Field(
+        default="auto",
+        description="Calls of one model that a local host works on at a time; `auto`: as many as it turns out to.",
+    )
+    cloud: Count = Field(
+        default=32,
+        description="Calls one cloud provider is sent at a time, where its `maxConcurrent` says nothing else.",
+    )
+    interactive_queue: Count = Field(
+        default=32, description="Calls of people that may wait at one host; the next is turned away."
+    )
     background_queue: Count = Field(default=1000, description="Calls of batch work that may wait.")
 
 

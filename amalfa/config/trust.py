@@ -1,4 +1,4 @@
-"""Remembers which hosts, keys and places outside a project its user has approved. Judges nothing."""
+"""Remembers which hosts, keys, commands and places outside a project its user has approved. Judges nothing."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from amalfa.errors import Problem
 from amalfa.files import write_atomically
 from amalfa.paths import amalfa_home, make_private_folder
 
-TrustKind = Literal["host", "key", "path"]
+TrustKind = Literal["host", "key", "path", "command"]
 Approval = tuple[str, str, str]
 """Kind, provider and target of a request that was granted."""
 
@@ -22,8 +22,8 @@ Approval = tuple[str, str, str]
 class TrustRequest:
     """One thing that a project's files ask for and only its user may grant.
 
-    `target` is an origin (`https://gpu.example:8443`), for a key `NAME -> origin`, for a path the real path;
-    `provider` is "" for paths. `place` is where the file asks.
+    `target` is an origin (`https://gpu.example:8443`), for a key `NAME -> origin`, for a path the real path, for a
+    command its whole line; `provider` is "" for paths. `place` is where the file asks.
     """
 
     kind: TrustKind

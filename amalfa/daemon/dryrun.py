@@ -9,7 +9,8 @@ import anyio
 import anyio.lowlevel
 import anyio.to_thread
 
-from amalfa.calls import JSON_TASKS, Call, Material, ModelName, Prompt, strictest
+from amalfa.calls import JSON_TASKS, Call, Handling, Material, ModelName, Prompt, strictest
+from amalfa.clock import Clock
 from amalfa.config.load import load
 from amalfa.config.loaded import Loaded
 from amalfa.daemon.generation import Generation, Lasting, task_rules
@@ -44,6 +45,10 @@ class DryRuns:
         self._generations = generations
         self._lasting = lasting
         self._environ = environ
+
+    @property
+    def clock(self) -> Clock:
+        return self._lasting.clock
 
     async def decide(self, asked: Asked) -> Outlook:
         async with self._generations.lease():
@@ -105,9 +110,15 @@ class _Decider:
             plan = self._switch.plan_now(self._call(asked))
         except UsageProblem as problem:
             return problem
-        return Outlook(asked.task, plan, tuple(self._estimate(entry, plan) for entry in plan.entries[:1]), ())
+        # One of many finds its model loaded.
+        is_warm = asked.lane == "background"
+        estimates = tuple(self._estimate(entry, plan, is_warm=is_warm) for entry in plan.entries[:1])
+        return Outlook(asked.task, plan, estimates, ())
 
     def _call(self, asked: Asked) -> Call:
+        if (asked.wish.model or "").startswith("pipeline:"):
+            message = "A pipeline asks a model at each of its nodes, so there is no one plan for it."
+            raise UsageProblem(message, hint="amalfa pipeline show NAME draws its nodes and their models")
         rules = self._rules.get(asked.task)
         if rules is None:
             raise NotFound(f"There is no task {asked.task!r}.", hint=f"use one of {', '.join(self._rules)}")
@@ -119,13 +130,13 @@ class _Decider:
             schema=_ANY_OBJECT if asked.task in JSON_TASKS else None,
         )
         privacy = strictest((rules.privacy, asked.privacy))
-        return Call("dry-run", asked.task, prompt, privacy, float("inf"), asked.wish)
+        handling = Handling(lane=asked.lane)
+        return Call("dry-run", asked.task, prompt, privacy, float("inf"), asked.wish, handling)
 
-    def _estimate(self, entry: Entry, plan: Plan) -> Estimate:
+    def _estimate(self, entry: Entry, plan: Plan, *, is_warm: bool = False) -> Estimate:
         measured = self._lasting.signals.latencies.of_size(plan.size.likely_in)
-        return estimate(
-            entry, plan.size, measured_ms=measured.get(str(entry.model)), is_loaded=self._is_loaded(entry.model)
-        )
+        is_loaded = is_warm or self._is_loaded(entry.model)
+        return estimate(entry, plan.size, measured_ms=measured.get(str(entry.model)), is_loaded=is_loaded)
 
     def _is_loaded(self, model: ModelName) -> bool:
         provider = self._providers[model.provider]

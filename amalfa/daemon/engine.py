@@ -3,52 +3,62 @@
 import logging
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 
 import anyio
 from anyio.abc import TaskGroup
 
-from amalfa.calls import ModelName, Passage, PrivacyClass, Tier, parse_model_name
+from amalfa.calls import ModelName, Passage, Tier
 from amalfa.clock import Clock, SystemClock
 from amalfa.config.load import load
-from amalfa.config.loaded import Loaded
 from amalfa.config.watch import changes
+from amalfa.daemon.backups import keep_backups
+from amalfa.daemon.builder import Builder
 from amalfa.daemon.dryrun import DryRuns
-from amalfa.daemon.generation import Generation, Lasting, Parts
+from amalfa.daemon.generation import Lasting
+from amalfa.daemon.jobs import jobs_of
 from amalfa.daemon.log import learn_secrets
-from amalfa.daemon.notes import Library, NoteKeeper, sources_of
+from amalfa.daemon.notes import NoteKeeper
+from amalfa.daemon.pipeline_files import reports_of, with_pipeline_file
 from amalfa.daemon.reload import Generations
-from amalfa.daemon.report_status import StatusReporter
+from amalfa.daemon.report_status import StatusReporter, http_status
+from amalfa.daemon.stores import Stores, open_stores
 from amalfa.daemon.witness import Bookkeeper
 from amalfa.errors import Problem, ShuttingDown
 from amalfa.execution.accounts import Accounts
 from amalfa.execution.counters import Counters
 from amalfa.execution.decisions import Decisions
-from amalfa.execution.embedder import EmbeddingModel, EmbeddingProvider
+from amalfa.execution.embedding_calls import EmbeddingCalls
+from amalfa.execution.enduring import EnduringLedger
+from amalfa.execution.flights import Flights
 from amalfa.execution.free_limits import FreeLimits
 from amalfa.execution.kept import KeptReplies
 from amalfa.execution.ledger import SqliteLedger
 from amalfa.execution.reconcile import Reconciler
-from amalfa.execution.signals import new_signals
+from amalfa.execution.redaction import Redactor
+from amalfa.execution.reply_file import ReplyFile
+from amalfa.execution.signals import Signals, new_signals
 from amalfa.execution.spans import find_tracer
+from amalfa.execution.switch import Switch
 from amalfa.execution.usage import UsageBook
-from amalfa.knowledge.index import Index
-from amalfa.knowledge.vectors import Embedder
+from amalfa.jobs.office import Jobs
+from amalfa.jobs.store import SqliteJobStore
+from amalfa.knowledge.listing import ListedNote
 from amalfa.paths import Places, Project
+from amalfa.pipelines.loading import PipelineReport, pipelines_of
 from amalfa.providers.catalogue import Catalogue, CatalogueKeeper
 from amalfa.providers.health import HealthBoard
+from amalfa.providers.paces import Paces
 from amalfa.providers.provider import Provider
-from amalfa.providers.registry import build_providers
 from amalfa.server.engine import Reloaded
+from amalfa.server.finished import SqliteFinishedReplies
+from amalfa.server.once import Once
 from amalfa.server.status import IndexReport, SkippedNote, Status
-from amalfa.store.database import Database
-from amalfa.store.migrations import SONAR_DB
+from amalfa.tasks.confided import SqliteConfided
 from amalfa.tasks.conversations import SqliteConversations
 from amalfa.tasks.desk import Desk
 
 log = logging.getLogger("amalfa.daemon")
-
-# "amsn" in ASCII: marks sonar.db as ours in the SQLite header.
-SONAR_APPLICATION_ID = 0x616D736E
 
 
 @asynccontextmanager
@@ -69,28 +79,40 @@ async def open_engine(
     """
     first = load(project, environ=environ)
     learn_secrets(secret.reveal() for secret in first.keys.secrets())
-    async with _stores(places) as (database, index_database), anyio.create_task_group() as running:
-        lasting = await _lasting(places, database, running, nonce=nonce, clock=clock or SystemClock())
-        builder = _Builder(project, environ, lasting, NoteKeeper(index_database), is_watching)
+    pipelines_of(first)
+    async with open_stores(places) as stores, anyio.create_task_group() as running:
+        database = stores.database
+        lasting = await _lasting(places, stores, running, nonce=nonce, clock=clock or SystemClock())
+        builder = Builder(project, environ, lasting, NoteKeeper(stores.index), is_watching)
         generations = Generations(builder.load, builder.build, first=first, running=running)
-        engine = Engine(generations, builder, places, nonce)
+        once = Once(SqliteFinishedReplies(database), tasks=running, clock=lasting.clock)
+        job_store = SqliteJobStore(database, owner=nonce, clock=lasting.clock)
+        jobs = jobs_of(generations, job_store, builder.keeper, DryRuns(generations, lasting, environ))
+        engine = Engine(generations, builder, places, nonce, once, jobs)
         running.start_soon(builder.keeper.run)
+        running.start_soon(stores.watch)
         limits = FreeLimits(lasting.signals.free_tier, engine.billing_providers, clock=lasting.clock)
         running.start_soon(limits.run)
-        running.start_soon(Reconciler(lasting.ledger, engine.billing_providers, clock=lasting.clock).run)
+        running.start_soon(Reconciler(lasting.ledger.strict, engine.billing_providers, clock=lasting.clock).run)
         if is_watching:
             running.start_soon(engine.watch_config)
+            # A single command in a process of its own leaves them to the daemon.
+            running.start_soon(jobs.run)
+            running.start_soon(partial(keep_backups, database, lambda: not engine.running_calls, clock=lasting.clock))
         try:
             yield engine
         finally:
+            jobs.begin_drain()
             with anyio.CancelScope(shield=True):
                 await generations.current.close()
+                await lasting.replies.aclose()
+                await lasting.ledger.catch_up()
             running.cancel_scope.cancel()
 
 
-async def _lasting(places: Places, database: Database, running: TaskGroup, *, nonce: str, clock: Clock) -> Lasting:
+async def _lasting(places: Places, stores: Stores, running: TaskGroup, *, nonce: str, clock: Clock) -> Lasting:
     """What outlives every configuration, opened and brought up to date."""
-    counters = Counters()
+    counters, database = Counters(), stores.database
     ledger = SqliteLedger(database, boot=nonce, clock=clock, tasks=running, listener=counters)
     interrupted = await ledger.mark_interrupted()
     if interrupted:
@@ -99,89 +121,38 @@ async def _lasting(places: Places, database: Database, running: TaskGroup, *, no
     await catalogues.open()
     board = HealthBoard(tasks=running, clock=clock)
     return Lasting(
-        ledger,
+        EnduringLedger(ledger),
         SqliteConversations(database),
+        SqliteConfided(database),
         board,
         new_signals(board, clock=clock),
         catalogues,
         Bookkeeper(Accounts(UsageBook(database), counters, Decisions(), clock)),
         find_tracer(),
         KeptReplies(places.folder / "replies"),
+        ReplyFile(places.cache, tasks=running, clock=clock),
+        Flights(),
         clock,
         running,
+        stores,
+        Paces(clock=clock),
     )
-
-
-@asynccontextmanager
-async def _stores(places: Places) -> AsyncIterator[tuple[Database, Database]]:
-    database = Database.open(places.database, SONAR_DB, application_id=SONAR_APPLICATION_ID)
-    try:
-        index_database = Index.open_database(places.index)
-        try:
-            yield database, index_database
-        finally:
-            await index_database.aclose()
-    finally:
-        await database.aclose()
-
-
-class _Builder:
-    """Makes Generations: what they are made from outlives them and is kept here."""
-
-    def __init__(
-        self, project: Project, environ: Mapping[str, str], lasting: Lasting, keeper: NoteKeeper, is_watching: bool
-    ) -> None:
-        self.project = project
-        self.lasting = lasting
-        self.keeper = keeper
-        self.environ = environ
-        self._is_watching = is_watching
-
-    def load(self) -> Loaded:
-        loaded = load(self.project, environ=self.environ)
-        learn_secrets(secret.reveal() for secret in loaded.keys.secrets())
-        return loaded
-
-    def build(self, number: int, loaded: Loaded) -> Generation:
-        docs = loaded.settings.docs
-        sources = sources_of(self.project.root, docs)
-        index = self.keeper.use(sources, is_watching=self._is_watching and docs.watch)
-        providers = build_providers(loaded, tasks=self.lasting.tasks, clock=self.lasting.clock)
-        embedder = self._embedder(number, loaded, providers)
-        local_only = loaded.settings.sonar.privacy.local_only
-        library = Library(self.keeper, index, local_only=local_only, embedder=embedder)
-        self.keeper.keep_vectors(library.fill_vectors if embedder else None)
-        return Generation(number, loaded, Parts(providers, library), self.lasting)
-
-    def _embedder(self, number: int, loaded: Loaded, providers: Mapping[str, Provider]) -> Embedder | None:
-        """The model of `docs.embeddings`; None without one, or when its provider cannot embed."""
-        written = loaded.settings.docs.embeddings
-        if written is None:
-            return None
-        name = parse_model_name(written, providers)
-        provider = providers.get(name.provider)
-        if not isinstance(provider, EmbeddingProvider):
-            log.warning("docs.embeddings: %s cannot embed, so the notes are searched by words alone", name.provider)
-            return None
-        if not provider.is_verified_local:
-            # Every question and every note would go there, `--local` or not, and no route would tell of it.
-            log.warning("docs.embeddings: %s is not verified to be your own, so it is not used", name.provider)
-            return None
-        ledger, clock = self.lasting.ledger, self.lasting.clock
-        model = EmbeddingModel(name, provider, PrivacyClass.LOCAL_ONLY, ledger, clock, number)
-        return Embedder(model.embed, str(name), is_local=True)
 
 
 class Engine:
     """What the routes and the process see of sonar. Made by `open_engine`."""
 
-    def __init__(self, generations: Generations, builder: _Builder, places: Places, nonce: str) -> None:
+    def __init__(
+        self, generations: Generations, builder: Builder, places: Places, nonce: str, once: Once, jobs: Jobs
+    ) -> None:
         self.nonce = nonce
+        self.once = once
+        self.jobs = jobs
         self.stop_requested = anyio.Event()
         self._generations = generations
         self._builder = builder
         self._is_draining = False
-        self._reporter = StatusReporter(builder.project, places, builder.lasting, builder.keeper)
+        self._reporter = StatusReporter(builder.project, places, builder.lasting, builder.keeper, jobs)
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -198,6 +169,16 @@ class Engine:
     @property
     def accounts(self) -> Accounts:
         return self._builder.lasting.bookkeeper.accounts
+
+    @property
+    def switch(self) -> Switch:
+        """What plans calls under the configuration in force."""
+        return self._generations.current.switch
+
+    @property
+    def signals(self) -> Signals:
+        """What calls have lately shown of their models, whatever the configuration."""
+        return self._builder.lasting.signals
 
     def providers(self) -> Mapping[str, Provider]:
         return self._generations.current.providers
@@ -217,13 +198,54 @@ class Engine:
     def dry_run(self) -> DryRuns:
         return DryRuns(self._generations, self._builder.lasting, self._builder.environ)
 
+    def embeddings(self) -> EmbeddingCalls:
+        current, lasting = self._generations.current, self._builder.lasting
+        privacy = current.settings.sonar.privacy
+        return EmbeddingCalls(
+            current.providers,
+            current.switch,
+            lasting.board,
+            current.catalogue,
+            lasting.ledger,
+            lasting.signals,
+            Redactor(privacy.redact, privacy.redact_built_in),
+            lasting.clock,
+            current.number,
+            current.settings.docs.embeddings,
+            privacy.default,
+        )
+
+    def pipeline_names(self) -> Iterable[str]:
+        return tuple(self._generations.current.settings.sonar.pipelines)
+
+    def pipelines(self) -> Iterable[PipelineReport]:
+        current = self._generations.current
+        return reports_of(current.pipelines, current.loaded, self._builder.environ)
+
+    @asynccontextmanager
+    async def lease_with_pipeline(self, path: str) -> AsyncIterator[tuple[Desk, str]]:
+        async with self.lease():
+            current, builder = self._generations.current, self._builder
+            async with with_pipeline_file(path, current, builder.project, builder.environ, builder.lasting) as found:
+                yield found
+
+    def use_port(self) -> tuple[str, int] | None:
+        """The (host, port) that `sonar.http` asks for now, None while it is off; the status names it from here on."""
+        http = self._generations.current.settings.sonar.http
+        if not http.enabled:
+            return None
+        self._reporter.http = http_status(http.host, http.port)
+        return http.host, http.port
+
     def lease(self) -> AbstractAsyncContextManager[Desk]:
         if self._is_draining:
             raise ShuttingDown("Sonar is shutting down and takes no new work.", hint="amalfa sonar start")
+        self._builder.lasting.stores.refuse_without_place()
         return self._generations.lease()
 
     def begin_drain(self) -> None:
         self._is_draining = True
+        self.jobs.begin_drain()
 
     def request_stop(self) -> None:
         self.stop_requested.set()
@@ -239,9 +261,21 @@ class Engine:
         async for _ in changes(lambda: self._generations.current.loaded.watched_paths, stop=never):
             await self._generations.reload()
 
-    async def search(self, query: str, *, k: int, within: tuple[str, ...]) -> tuple[Passage, ...]:
+    async def search(
+        self, query: str, *, k: int, within: tuple[str, ...], without_private: bool = False
+    ) -> tuple[Passage, ...]:
         async with self.lease():
-            return await self._generations.current.notes.search(query, k=k, within=within)
+            notes = self._generations.current.notes
+            return await notes.search(query, k=k, within=within, without_private=without_private)
+
+    async def list_notes(self, *, after: str, limit: int, without_private: bool) -> tuple[ListedNote, ...]:
+        async with self.lease():
+            notes = self._generations.current.notes
+            return await notes.listed(after=after, limit=limit, without_private=without_private)
+
+    async def read_note(self, path: str, *, without_private: bool) -> tuple[ListedNote, str]:
+        async with self.lease():
+            return await self._generations.current.notes.whole(path, without_private=without_private)
 
     async def status(self) -> Status:
         return await self._reporter.status(self._generations)

@@ -2,8 +2,8 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 import anyio
 from anyio.abc import TaskGroup
@@ -11,20 +11,30 @@ from anyio.abc import TaskGroup
 from amalfa.calls import PrivacyClass, strictest
 from amalfa.clock import Clock
 from amalfa.config.loaded import Loaded
-from amalfa.config.settings import Settings, TaskSettings
+from amalfa.config.settings import Cache, Settings, TaskSettings
 from amalfa.daemon.notes import Library
+from amalfa.daemon.stores import Stores
 from amalfa.daemon.witness import Bookkeeper
+from amalfa.execution.enduring import EnduringLedger
 from amalfa.execution.executor import Executor
+from amalfa.execution.flights import Flights
 from amalfa.execution.kept import KeptReplies
-from amalfa.execution.ledger import SqliteLedger
 from amalfa.execution.means import Means
 from amalfa.execution.redaction import Redactor
+from amalfa.execution.reply_file import CacheLimits, ReplyFile
+from amalfa.execution.reuse import STALE_FACTOR, CacheRules, Reuse
 from amalfa.execution.signals import Signals
 from amalfa.execution.spans import Tracer
 from amalfa.execution.switch import Known, Switch
+from amalfa.pipelines.asking import Around
+from amalfa.pipelines.graph import Pipeline
+from amalfa.pipelines.hooks import HookMeans
+from amalfa.pipelines.run import Layered
 from amalfa.providers.catalogue import Catalogue, CatalogueKeeper
 from amalfa.providers.health import HealthBoard
+from amalfa.providers.paces import Paces
 from amalfa.providers.provider import Provider
+from amalfa.tasks.confided import Confided, Discreet
 from amalfa.tasks.conversations import Conversations
 from amalfa.tasks.desk import Desk, TaskRules
 
@@ -56,16 +66,21 @@ TASK_DEFAULTS = {
 class Lasting:
     """What outlives every Generation and is shared by all. Models are loaded in `tasks`, for all callers together."""
 
-    ledger: SqliteLedger
+    ledger: EnduringLedger
     conversations: Conversations
+    confided: Confided
     board: HealthBoard
     signals: Signals
     catalogues: CatalogueKeeper
     bookkeeper: Bookkeeper
     tracer: Tracer
     kept: KeptReplies
+    replies: ReplyFile
+    flights: Flights
     clock: Clock
     tasks: TaskGroup
+    stores: Stores
+    paces: Paces
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +89,8 @@ class Parts:
 
     providers: Mapping[str, Provider]
     notes: Library
+    pipelines: Mapping[str, Pipeline] = field(default_factory=dict)
+    hooks: HookMeans | None = None
 
 
 class Generation:
@@ -83,6 +100,7 @@ class Generation:
         self.number = number
         self.loaded = loaded
         self.notes = parts.notes
+        self.pipelines = parts.pipelines
         self.loaded_at: datetime = lasting.clock.now()
         self.providers = parts.providers
         self.switch = Switch(
@@ -98,11 +116,13 @@ class Generation:
             witness=lasting.bookkeeper,
             tracer=lasting.tracer,
             kept=lasting.kept,
+            reuse=_reuse(loaded.settings.sonar.cache, lasting),
             clock=lasting.clock,
             generation=number,
         )
+        executor = Layered(Around(Executor(means), lasting.clock, number), parts.pipelines, hooks=parts.hooks)
         self.desk = Desk(
-            executor=Executor(means),
+            executor=Discreet(executor, lasting.confided, lasting.clock),
             notes=parts.notes,
             conversations=lasting.conversations,
             rules=task_rules(loaded.settings),
@@ -152,6 +172,16 @@ class Generation:
         """Close the connections; calls that still run end in an error."""
         for provider in self.providers.values():
             await provider.aclose()
+
+
+def _reuse(cache: Cache, lasting: Lasting) -> Reuse:
+    """The reply cache under these settings; its limits hold for the file from now on."""
+    max_age = timedelta(days=cache.max_age_days)
+    keep_s = max_age.total_seconds() * (STALE_FACTOR if cache.stale_if_error else 1)
+    lasting.replies.limit(CacheLimits(cache.max_size_mb << 20, keep_s))
+    return Reuse(
+        lasting.replies, lasting.flights, CacheRules(cache.enabled, max_age, cache.stale_if_error), lasting.clock
+    )
 
 
 def task_rules(settings: Settings) -> dict[str, TaskRules]:

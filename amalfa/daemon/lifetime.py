@@ -21,10 +21,11 @@ from amalfa.daemon.presence import LostPlace, Presence
 from amalfa.daemon.process import descriptor_limit
 from amalfa.daemon.state import State, remove_state, write_state
 from amalfa.daemon.systemd import Supervisor
-from amalfa.daemon.token import token_at
+from amalfa.daemon.token import token_at, token_path
 from amalfa.errors import AmalfaError
 from amalfa.paths import Places
 from amalfa.server.door import Door, DoorLimits
+from amalfa.server.exchange import OWN_SHAPES, ErrorShapes
 from amalfa.server.guard import HEALTH_PATH, Guard
 
 _log = logging.getLogger(__name__)
@@ -60,12 +61,14 @@ class Engine(Protocol):
 class Works:
     """What this process serves: the engine and the routes over it, and where else than on the socket.
 
-    `http_address` is a loopback (host, port) of `sonar.http`, None while that is off.
+    `http_address` is a loopback (host, port) of `sonar.http`, None while that is off. `shapes` is how errors look
+    that arise before the routes are reached.
     """
 
     engine: Engine
     app: ASGIApp
     http_address: tuple[str, int] | None = None
+    shapes: ErrorShapes = OWN_SHAPES
 
 
 OpenWorks = Callable[[str], AbstractAsyncContextManager[Works]]
@@ -130,7 +133,8 @@ async def live(berth: Berth, open_works: OpenWorks) -> None:
 async def _serve(berth: Berth, works: Works, ending: Ending) -> None:
     engine = works.engine
     port = _open_port(berth, works)
-    guard = Guard(works.app, end_is_near=engine.stop_requested.is_set, token=port.token if port else None)
+    token = port.token if port else None
+    guard = Guard(works.app, end_is_near=engine.stop_requested.is_set, token=token, shapes=works.shapes)
     front = Front(guard, _door())
     listener = _listen(berth)
     state = replace(berth.state, socket=str(listener.path))
@@ -181,7 +185,7 @@ class _Port:
 def _open_port(berth: Berth, works: Works) -> _Port | None:
     if works.http_address is None:
         return None
-    token = token_at(berth.places.folder / "http.token")
+    token = token_at(token_path(berth.places.folder))
     learn_secrets([token])
     return _Port(listener=bind_loopback(*works.http_address), token=token)
 

@@ -101,9 +101,8 @@ def bind_loopback(host: str, port: int) -> socket.socket:
         listener.setblocking(False)
     except OSError as error:
         listener.close()
-        raise AmalfaError(
-            f"Sonar cannot listen on {host}:{port}: {error.strerror}.", hint="choose another sonar.http.port"
-        ) from error
+        hint = "amalfa config set sonar.http.port NUMBER (a free one), or sonar.http.enabled false"
+        raise AmalfaError(f"Sonar cannot listen on {host} port {port}: {error.strerror}.", hint=hint) from error
     return listener
 
 

@@ -13,10 +13,12 @@ import anyio.to_thread
 
 from amalfa.calls import Passage, PrivacyClass
 from amalfa.config.settings import Docs
+from amalfa.daemon.open_notes import OpenNotes, list_notes, no_such_note, read_note
 from amalfa.errors import AmalfaError, NotFound
 from amalfa.knowledge.files import Unreadable
 from amalfa.knowledge.globs import is_glob, matches_anywhere
 from amalfa.knowledge.index import Index
+from amalfa.knowledge.listing import ListedNote
 from amalfa.knowledge.notes import is_private
 from amalfa.knowledge.sources import Sources, is_note_path
 from amalfa.knowledge.vectors import Embedder
@@ -198,13 +200,31 @@ class Library:
 
         return Retriever(self._index, local_only=self._local_only, embedder=self._embedder)
 
-    async def retrieve(self, question: str, *, k: int, within: tuple[str, ...] = ()) -> "Evidence":
-        await self._keeper.wait_for_first_pass()
-        return await self._retriever.retrieve(question, k=k, within=within)
+    def without_private(self) -> OpenNotes:
+        """The same notes for somebody who may not see the private ones."""
+        return OpenNotes(self)
 
-    async def search(self, query: str, *, k: int, within: tuple[str, ...]) -> tuple[Passage, ...]:
+    async def retrieve(
+        self, question: str, *, k: int, within: tuple[str, ...] = (), without_private: bool = False
+    ) -> "Evidence":
         await self._keeper.wait_for_first_pass()
-        return await self._retriever.search(query, k=k, within=within)
+        return await self._retriever.retrieve(question, k=k, within=within, without_private=without_private)
+
+    async def search(
+        self, query: str, *, k: int, within: tuple[str, ...], without_private: bool = False
+    ) -> tuple[Passage, ...]:
+        await self._keeper.wait_for_first_pass()
+        return await self._retriever.search(query, k=k, within=within, without_private=without_private)
+
+    async def listed(self, *, after: str, limit: int, without_private: bool) -> tuple[ListedNote, ...]:
+        """See `amalfa.daemon.open_notes.list_notes`."""
+        await self._keeper.wait_for_first_pass()
+        return await list_notes(self, self._index, after=after, limit=limit, without_private=without_private)
+
+    async def whole(self, path: str, *, without_private: bool) -> tuple[ListedNote, str]:
+        """See `amalfa.daemon.open_notes.read_note`."""
+        await self._keeper.wait_for_first_pass()
+        return await read_note(self, self._index, path, without_private=without_private)
 
     async def fill_vectors(self) -> None:
         """Embed the passages that have no vector yet. Raises what the model raises."""
@@ -213,7 +233,7 @@ class Library:
 
     async def read(self, path: str) -> str:
         if not is_note_path(self._index.sources, path):
-            raise NotFound(f"{path} is not among the notes.", hint="amalfa index status")
+            raise no_such_note(path)
         try:
             document = await anyio.to_thread.run_sync(self._index.files.read, path)
         except Unreadable as reason:

@@ -1,7 +1,9 @@
 """Draws up the status: what sonar is, what it would answer with now, who is up, and what it cost today."""
 
 import os
+from collections.abc import Awaitable
 from datetime import datetime
+from typing import TypeVar
 
 from amalfa import __version__
 from amalfa.calls import Call, Material, PrivacyClass, Prompt, Wish
@@ -9,17 +11,24 @@ from amalfa.daemon.generation import Generation, Lasting
 from amalfa.daemon.notes import NoteKeeper
 from amalfa.daemon.reload import Generations
 from amalfa.daemon.state import read_state
-from amalfa.errors import Problem
+from amalfa.errors import AmalfaError, Problem
+from amalfa.jobs.job import Load
+from amalfa.jobs.office import Jobs
 from amalfa.paths import Places, Project
-from amalfa.providers.provider import Host, Provider
+from amalfa.providers.api import ApiProvider
+from amalfa.providers.ollama import OllamaProvider
+from amalfa.providers.provider import Host, Line, Provider
 from amalfa.server.bodies import ProblemShown
 from amalfa.server.engine import PROTOCOL
 from amalfa.server.status import (
+    CallStatus,
     ConfigStatus,
     HostStatus,
+    HttpStatus,
     IndexStatus,
     InferenceStatus,
     JobStatus,
+    LineStatus,
     ProviderStatus,
     QueueStatus,
     Status,
@@ -28,20 +37,32 @@ from amalfa.server.status import (
 
 USUAL_TASK = "synthesize"
 
+T = TypeVar("T")
+
 
 class StatusReporter:
-    """Knows since when sonar runs, and where to look for the rest."""
+    """Knows since when sonar runs, and where to look for the rest.
 
-    def __init__(self, project: Project, places: Places, lasting: Lasting, keeper: NoteKeeper) -> None:
+    `http` is the port that is open besides the socket, None without one.
+    """
+
+    def __init__(self, project: Project, places: Places, lasting: Lasting, keeper: NoteKeeper, jobs: Jobs) -> None:
+        self._jobs = jobs
         self._project = project
         self._places = places
         self._lasting = lasting
         self._keeper = keeper
+        self.http: HttpStatus | None = None
         self._started_s = lasting.clock.monotonic_s()
 
     async def status(self, generations: Generations) -> Status:
         current = generations.current
-        notices = self._notices()
+        # A file that cannot be read must not keep the status from telling so.
+        troubles: list[str] = []
+        load = await _or_else(self._jobs.load(), Load(0, 0, 0), troubles)
+        index = await _or_else(self._index(), IndexStatus(notes=0, passages=0, updated_at=None, stale=0), troubles)
+        usage = await _or_else(self._usage_today(), UsageToday(calls=0, cost_usd=0.0, unknown_costs=0), troubles)
+        notices = list(dict.fromkeys([*self._notices(), *troubles]))
         return Status(
             healthy=not (generations.problems or notices),
             pid=os.getpid(),
@@ -53,11 +74,13 @@ class StatusReporter:
             config=self._config(generations),
             inference=await self._inference(current),
             providers=[self._provider(name, provider) for name, provider in current.providers.items()],
-            index=await self._index(),
-            jobs=JobStatus(queued=0, running=0, failed=0),
-            queue=QueueStatus(interactive=generations.running_calls, background=0),
-            usage_today=await self._usage_today(),
-            http=None,
+            index=index,
+            jobs=JobStatus(queued=load.queued, running=load.running, failed=load.failed),
+            queue=QueueStatus(
+                interactive=max(generations.running_calls - self._jobs.in_hand, 0), background=self._jobs.in_hand
+            ),
+            usage_today=usage,
+            http=self.http,
             notices=notices,
         )
 
@@ -99,7 +122,8 @@ class StatusReporter:
             type=provider.type,
             state=presence.state,
             reason=presence.reason or None,
-            hosts=[_host(host) for host in presence.hosts],
+            hosts=[_host(host, provider) for host in presence.hosts],
+            calls=_calls(provider),
         )
 
     async def _index(self) -> IndexStatus:
@@ -113,11 +137,53 @@ class StatusReporter:
         return UsageToday(calls=spent.calls, cost_usd=spent.cost_usd, unknown_costs=spent.unknown_costs)
 
     def _notices(self) -> list[str]:
-        return [self._keeper.failure] if self._keeper.failure else []
+        """What the user should know of notes and files; nothing when all is well."""
+        stores = self._lasting.stores
+        failure = (self._keeper.failure,) if self._keeper.failure else ()
+        return [*failure, *self._lasting.ledger.alarms, *stores.alarms(), *stores.notices()]
 
 
-def _host(host: Host) -> HostStatus:
-    return HostStatus(url=host.url, state=host.state, loaded=list(host.loaded), reason=host.reason or None)
+async def _or_else(reading: Awaitable[T], otherwise: T, troubles: list[str]) -> T:
+    """What is read, or something in its place; `troubles` then gets the reason."""
+    try:
+        return await reading
+    except AmalfaError as error:
+        troubles.append(error.message)
+        return otherwise
+
+
+def http_status(host: str, port: int) -> HttpStatus:
+    """An open port, with the address to call it by."""
+    name = f"[{host}]" if ":" in host else host
+    return HttpStatus(enabled=True, host=host, port=port, url=f"http://{name}:{port}")
+
+
+def _host(host: Host, provider: Provider) -> HostStatus:
+    line = provider.lines.get(host.url) if isinstance(provider, OllamaProvider) else None
+    return HostStatus(
+        url=host.url,
+        state=host.state,
+        loaded=list(host.loaded),
+        reason=host.reason or None,
+        calls=_line(line) if line else None,
+    )
+
+
+def _line(line: Line) -> LineStatus:
+    return LineStatus(
+        running=line.running,
+        waiting={"interactive": line.people, "background": line.background},
+        swaps_made=line.swaps_made,
+        swaps_avoided=line.swaps_avoided,
+    )
+
+
+def _calls(provider: Provider) -> CallStatus | None:
+    """What runs and waits at an API; the hosts of Ollama have queues of their own."""
+    if not isinstance(provider, ApiProvider):
+        return None
+    load = provider.load
+    return CallStatus(running=load.running, limit=load.limit, waiting=dict(load.waiting))
 
 
 def _midnight(now: datetime) -> datetime:

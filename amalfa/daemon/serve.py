@@ -155,11 +155,12 @@ async def _open_sonar(
     # Imported only now: a start that is refused should be refused at once.
     from amalfa.daemon.engine import open_engine
     from amalfa.server.app import make_app
+    from amalfa.server.shapes import SHAPES
 
     async with open_engine(project, places, environ, nonce=nonce) as engine:
         gc.freeze()
         gc.enable()
-        yield Works(engine=engine, app=make_app(engine))
+        yield Works(engine, make_app(engine), engine.use_port(), SHAPES)
 
 
 if __name__ == "__main__":

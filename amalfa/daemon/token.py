@@ -12,15 +12,20 @@ _MAX_BYTES = 1024
 _MIN_CHARACTERS = 20
 
 
+def token_path(folder: Path) -> Path:
+    """Where the token of the project with this folder is kept."""
+    return folder / "http.token"
+
+
 def token_at(path: Path) -> str:
-    """The token in this file, made at the first call (0600). Removing the file makes a new one at the next start.
+    """The token in this file, made at the first call (0600). Removing the file makes a new one at the next call.
 
     Raises AmalfaError when the file could have been read or written by others, or holds too little to be a secret.
     """
     try:
         descriptor = open_plain_file(path, os.O_RDONLY)
     except FileNotFoundError:
-        return _new_token(path)
+        return new_token(path)
     except OSError as error:
         raise AmalfaError(f"The token file {path} cannot be used: {error.strerror}.", hint=f"rm {path}") from error
     with os.fdopen(descriptor, "rb") as file:
@@ -29,6 +34,17 @@ def token_at(path: Path) -> str:
     if is_open_to_others or len(token) < _MIN_CHARACTERS:
         raise AmalfaError(f"The token file {path} is open to others or holds no token.", hint=f"rm {path}")
     return token
+
+
+def new_token(path: Path) -> str:
+    """Replace the token in this file. A sonar that runs goes on with the one it read when it started.
+
+    Raises AmalfaError when the file cannot be written.
+    """
+    try:
+        return _new_token(path)
+    except OSError as error:
+        raise AmalfaError(f"The token file {path} cannot be written: {error.strerror}.", hint=f"rm {path}") from error
 
 
 def _new_token(path: Path) -> str:

@@ -75,7 +75,7 @@ class Attempter:
                 _tell(span, outcome)
                 # A cancelled caller must not take the row's end with it.
                 with anyio.CancelScope(shield=True), anyio.move_on_after(CLOSE_LEDGER_S):
-                    await self._ledger.close(row, _closing(outcome, is_json=order.prompt.schema is not None))
+                    await self._ledger.close(row, _closing(outcome, order))
         return outcome
 
     async def _converse(self, order: Order, provider: Provider, row: int) -> Outcome:
@@ -89,6 +89,8 @@ class Attempter:
             call.request_id,
             call.task,
             order.entry.steering,
+            call.handling.lane,
+            call.handling.limit_s,
         )
         pieces: list[str] = []
         wishes = ToolWishes()
@@ -143,6 +145,13 @@ async def _whole(text: str, finished: Finished | None, order: Order) -> Outcome:
     return Outcome(text, reading.value, finished, repairs=reading.repairs)
 
 
+async def read_again(text: str, order: Order) -> Outcome | None:
+    """A kept reply as if it had just come; None when it is not what the call asks for any more."""
+    finished = Finished(Usage(0, 0, 0.0), order.entry.model.model)
+    outcome = await _whole(text, finished, order)
+    return outcome if outcome.is_whole else None
+
+
 def priced(outcome: Outcome, entry: Entry, ms: int) -> Outcome:
     """The outcome with its usage: as the provider counted it, else by its tokens and the price list.
 
@@ -181,8 +190,9 @@ def _tell(span: AttemptSpan, outcome: Outcome) -> None:
     )
 
 
-def _closing(outcome: Outcome, *, is_json: bool) -> Closing:
+def _closing(outcome: Outcome, order: Order) -> Closing:
     error, finished = outcome.error, outcome.finished
+    is_json, commit = order.prompt.schema is not None, order.call.handling.commit
     return Closing(
         "failed" if error else "ok" if finished else "cancelled",
         outcome.usage,
@@ -191,14 +201,18 @@ def _closing(outcome: Outcome, *, is_json: bool) -> Closing:
         repairs=outcome.repairs,
         cost_source=outcome.cost_source,
         json_gate=_gate(outcome) if is_json else None,
+        also=commit(outcome.value) if commit and outcome.is_whole else None,
     )
 
 
 def _gate(outcome: Outcome) -> JsonGate | None:
     """How far a reply that had to be JSON came; None when there was no reply to speak of."""
+    finish = outcome.finished.finish if outcome.finished else "tool_calls"
     match outcome.error:
-        case None if outcome.finished is None:
+        case None if finish == "tool_calls":
             return None
+        case None if finish == "length":
+            return "cut"
         case None:
             return "repaired" if outcome.repairs else "valid"
         case BadReply(gate="parse"):

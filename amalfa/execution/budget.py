@@ -2,12 +2,14 @@
 
 import json
 import string
+from collections.abc import Mapping
 from typing import Literal
 
 from amalfa.calls import Prompt
 from amalfa.config.routing_settings import Budget
 from amalfa.config.settings import Settings
 from amalfa.execution.tally import Limit
+from amalfa.messages import Message
 
 BYTES_PER_TOKEN_USUALLY = 4
 TOKENS_PER_MESSAGE = 8
@@ -44,9 +46,22 @@ def tokens_at_most(prompt: Prompt) -> int:
     Words take three bytes a token or more. Digits count one each, because some tokenizers keep them apart; signs count
     two thirds (JSON, code, tables) and bytes that are not ASCII a half. Only text without words can be denser: base64,
     scripts that a tokenizer never learned. There the unused part of the reply's `max_tokens` has to make up for it,
-    and what is booked in the end is the provider's own cost. The schema counts, as it is sent with the prompt.
+    and what is booked in the end is the provider's own cost. The schema and the tools count, as they are sent with the
+    prompt, and so does what tools were called with.
     """
     return sum(_tokens_at_most(text) + TOKENS_PER_MESSAGE for text in _texts(prompt))
+
+
+def text_of(message: Message) -> str:
+    """All the text of a message: what it says, and the tool calls in it."""
+    if not message.tool_calls:
+        return message.content
+    return "\n".join((message.content, *(f"{call.name} {call.arguments}" for call in message.tool_calls)))
+
+
+def json_of(value: Mapping[str, object]) -> str:
+    """What is sent of a schema or a tool's definition."""
+    return json.dumps(value, ensure_ascii=False, default=str)
 
 
 def _limits(budget: Budget, place: str, team: str | None) -> tuple[Limit, ...]:
@@ -64,8 +79,9 @@ def _team_budget(settings: Settings, team: str | None) -> Budget | None:
 
 
 def _texts(prompt: Prompt) -> list[str]:
-    schema = [] if prompt.schema is None else [json.dumps(prompt.schema, ensure_ascii=False, default=str)]
-    return [*(message.content for message in prompt.messages), *schema]
+    schema = [] if prompt.schema is None else [json_of(prompt.schema)]
+    tools = [json_of(definition) for definition in prompt.tools.definitions] if prompt.tools else []
+    return [*map(text_of, prompt.messages), *schema, *tools]
 
 
 def _tokens_at_most(text: str) -> int:

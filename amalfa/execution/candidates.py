@@ -141,7 +141,18 @@ def _candidate(model: ModelName, rank: int, around: Surroundings) -> Candidate:
         quality=facts.quality,
         context_tokens=_context_tokens(model, provider, facts.context_tokens),
         has_json=facts.has_json,
+        has_tools=_has_tools(model, presence, facts.has_tools),
     )
+
+
+def _has_tools(model: ModelName, presence: Presence, listed: bool | None) -> bool | None:
+    """Whether it takes tools, as the lists say or else its hosts; one host that knows it does is enough."""
+    if listed is not None:
+        return listed
+    hosts = [host for host in presence.hosts if host.state != "down"]
+    if any(_listed(model.model, host.with_tools) for host in hosts):
+        return True
+    return False if any(_listed(model.model, host.without_tools) for host in hosts) else None
 
 
 def _has_verified_host(provider: Provider) -> bool:

@@ -19,17 +19,18 @@ class Cooling:
         self._clock = clock
         self._rests: dict[RouteKey, _Rest] = {}
 
-    def cool(self, key: RouteKey, seconds: float, reason: str) -> None:
+    def cool(self, key: RouteKey, seconds: float, reason: str, *, is_pace: bool = False) -> None:
         """Leave a route alone for `seconds`, because of `reason` (a sentence for people).
 
-        Less than nothing and NaN cool nothing; more than a day is a day. A rest that lasts longer stays.
+        Less than nothing and NaN cool nothing; more than a day is a day. A rest that lasts longer stays. `is_pace`:
+        nothing is wrong but that calls came too fast.
         """
         rest_s = 0.0 if math.isnan(seconds) else min(max(seconds, 0.0), COOL_MAX_S)
         until_s = self._clock.monotonic_s() + rest_s
         held = self._rests.get(key)
         if rest_s > 0 and (held is None or held.until_s < until_s):
             self._make_room()
-            self._rests[key] = _Rest(until_s, reason)
+            self._rests[key] = _Rest(until_s, reason, is_pace)
 
     @property
     def is_empty(self) -> bool:
@@ -47,6 +48,11 @@ class Cooling:
             return None
         return f"{rest.reason.rstrip('.')}; it may be asked again in {_spoken(left_s)}"
 
+    def pace_wait_s(self, key: RouteKey) -> float:
+        """Until when a route rests only because calls came too fast; 0 for any other that rests or does not."""
+        rest = self._rests.get(key)
+        return max(rest.until_s - self._clock.monotonic_s(), 0.0) if rest is not None and rest.is_pace else 0.0
+
     def _make_room(self) -> None:
         if len(self._rests) < KEYS_MAX:
             return
@@ -60,6 +66,7 @@ class Cooling:
 class _Rest:
     until_s: float
     reason: str
+    is_pace: bool
 
 
 def _spoken(seconds: float) -> str:

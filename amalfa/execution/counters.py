@@ -100,13 +100,16 @@ class Counters:
         self.json_replies = Counter()
         self.served = Counter()
         self.cache_hits = Counter()
+        self.cache_stale = Counter()
+        self.cache_misses = Counter()
         self.latency = Histogram(LATENCY_BUCKETS_S)
         self.overheads = Overheads()
 
     def decided(self, decision: Decision) -> None:
         """A call has ended."""
-        if decision.cache not in ("", "none", "miss"):
-            self.cache_hits.add(())
+        counter = {"hit": self.cache_hits, "stale": self.cache_stale, "miss": self.cache_misses}.get(decision.cache)
+        if counter is not None:
+            counter.add(())
         if decision.model and decision.tier:
             self.selections.add((decision.model, str(decision.tier), decision.reason_code or OTHER))
             self.served.add((str(decision.tier),))

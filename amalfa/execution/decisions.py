@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import dataclass
 from datetime import datetime
 
-from amalfa.calls import Call, Route, Tier, Usage
+from amalfa.calls import CacheUse, Call, Route, Tier, Usage
 from amalfa.errors import AmalfaError
 
 KEPT = 500
@@ -43,7 +43,7 @@ class Decision:
     attempts: int
     cost_usd: float | None
     ms: int
-    cache: str
+    cache: CacheUse
     error_code: str | None
 
 

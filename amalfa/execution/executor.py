@@ -12,38 +12,31 @@ from typing import Generic, TypeVar, assert_never, cast
 import anyio
 import anyio.to_thread
 
-from amalfa.calls import Answer, Call, Prompt, Route, Tier, Usage
+from amalfa.calls import Answer, CacheUse, Call, Prompt, Route, Usage
 from amalfa.errors import (
     AmalfaError,
-    BrokenOff,
     CallError,
     ContextTooLong,
-    Forbidden,
-    NoProvider,
-    OutOfTime,
     OverBudget,
-    Stalled,
 )
-from amalfa.execution.asking import Attempter, Order
-from amalfa.execution.ledger import Opening
+from amalfa.execution.asking import Attempter, Order, read_again
+from amalfa.execution.cache import KeptReply
+from amalfa.execution.cache_key import CacheKey
+from amalfa.execution.course import Course
+from amalfa.execution.ending import broken_off, corrected, unserved, with_longer_context
 from amalfa.execution.means import Means
+from amalfa.execution.preparing import Preparer
 from amalfa.execution.reading import Read
 from amalfa.execution.report import Outcome, Report
-from amalfa.execution.retry import Again, Corrective, Longer, NextModel, Step, Stop, next_step
+from amalfa.execution.retry import WAIT_MAX_S, Again, Corrective, Longer, NextModel, Step, Stop, next_step, pace_step
 from amalfa.execution.size import size_of
 from amalfa.execution.spans import CallSpan
 from amalfa.execution.steps import Chosen, Delta, Emit, Phase, ToolDelta
-from amalfa.messages import Message
 from amalfa.providers.provider import Provider, TextDelta, ToolCallDelta
 from amalfa.routing.plan import Entry, Plan
+from amalfa.store.failures import StorageFull
 
 log = logging.getLogger("amalfa.execution")
-
-# What an attempt leaves of the deadline to the models behind it: a fifth, at most 2 s.
-RESERVE_SHARE, RESERVE_MAX_S = 0.2, 2.0
-# A longer prompt is searched for what to blank in a thread of its own.
-REDACT_ON_LOOP_MAX_CHARACTERS = 64_000
-
 
 T = TypeVar("T")
 
@@ -80,10 +73,11 @@ class _Run(Generic[T]):
         self._read = read
         self._is_live = is_live
         self._was_heard = False
-        self._started_s = means.clock.monotonic_s()
-        self._elsewhere_s = 0.0
-        self._spent_usd = 0.0
+        self._course = Course(call, means.clock)
+        self._preparer = Preparer(means, call, self._course, read)
         self._unreadable: str | None = None
+        self._full: StorageFull | None = None
+        self._looked_up: list[tuple[CacheKey, Order]] = []
         self._attempter = Attempter(means.ledger, means.clock, means.tracer, emit=emit, hear=self._hear)
 
     async def answer(self) -> Answer[T]:
@@ -95,12 +89,12 @@ class _Run(Generic[T]):
             try:
                 entry, outcome = await self._first_whole(plan, report)
             except AmalfaError as error:
-                self._end(report.route(None), Usage(cost_usd=self._spent_usd, ms=self._ms()), error, span)
+                self._end(report.route(None), Usage(cost_usd=self._course.spent_usd, ms=self._course.ms()), error, span)
                 raise
             answer = Answer(
                 outcome.text,
                 cast("T", outcome.value),
-                report.usage(self._ms()),
+                report.usage(self._course.ms()),
                 report.route(entry),
                 outcome.finished.finish if outcome.finished else "stop",
                 outcome.tool_calls,
@@ -110,7 +104,7 @@ class _Run(Generic[T]):
 
     async def _first_whole(self, plan: Plan, report: Report) -> tuple[Entry, Outcome]:
         followers = list(plan.entries)
-        while followers and self._left_s() > 0:
+        while followers and self._course.left_s() > 0:
             entry = followers.pop(0)
             outcome = await self._serve(entry, plan, report, followers)
             if outcome is None:
@@ -118,38 +112,104 @@ class _Run(Generic[T]):
             if outcome.is_whole:
                 return entry, outcome
             if isinstance(outcome.error, ContextTooLong):
-                followers = _with_longer_context(followers, outcome.error.limit_tokens or entry.context_tokens)
+                followers = with_longer_context(followers, outcome.error.limit_tokens or entry.context_tokens)
+        for key, order in self._looked_up:
+            stale = await self._means.reuse.stale(key)
+            if stale and (outcome := await self._reused(order, stale, report, use="stale")):
+                return order.entry, outcome
         kept = await self._keep_unreadable()
-        raise self._unserved(report, kept)
+        raise unserved(self._call, report, left_s=self._course.left_s(), full=self._full, kept=kept)
 
     async def _serve(self, entry: Entry, plan: Plan, report: Report, followers: list[Entry]) -> Outcome | None:
+        """One model's reply: a kept one, that of an equal call under way, or its own. None: it was not asked at all."""
+        order = self._preparer.ordered(entry, self._preparer.sized(entry), plan, report, followers)
+        if order is None:
+            return None
+        reuse, provider = self._means.reuse, self._means.providers[entry.model.provider]
+        redactor = self._means.redactor if entry.leaves_machine else None
+        key = reuse.key(self._call, entry, provider, order.prompt, redactor)
+        if key is None:
+            return await self._ask(order, plan, report, followers)
+        report.cache = "miss"
+        self._looked_up.append((key, order))
+        async with reuse.turn(key, self._call, deadline_s=order.deadline_s) as turn:
+            self._course.elsewhere_s += turn.waited_s
+            if turn.is_too_late:
+                report.skip(entry, "too_slow", "the same question, asked before, is still waiting for its reply")
+                return None
+            if turn.reply and (kept := await self._reused(order, turn.reply, report)):
+                return kept
+            if turn.reply:
+                reuse.drop(key)
+            outcome = await self._ask(order, plan, report, followers)
+            if outcome is not None:
+                reuse.keep(key, turn, outcome)
+            return outcome
+
+    async def _reused(self, order: Order, kept: KeptReply, report: Report, *, use: CacheUse = "hit") -> Outcome | None:
+        """Serve the call with a kept reply; None when it cannot be read any more."""
+        outcome = await read_again(kept.text, order)
+        if outcome is None:
+            return None
+        commit = self._call.handling.commit
+        opening = replace(order.opening, reserved_usd=0.0, limits=())
+        await self._means.ledger.note_cached(
+            opening, Usage(0, 0, 0.0, self._course.ms()), commit(outcome.value) if commit else None
+        )
+        report.reuse(outcome, kept.at, use)
+        await self._emit(Chosen(order.entry.model, order.entry.tier, order.entry.reason))
+        if outcome.text:
+            await self._hear(TextDelta(outcome.text))
+        return outcome
+
+    async def _ask(self, order: Order, plan: Plan, report: Report, followers: list[Entry]) -> Outcome | None:
         """Ask one model, again where its failure is worth a wait or a correction. None: it was not asked at all."""
-        provider, signals = self._means.providers[entry.model.provider], self._means.signals
-        prompt, tries, outcome = self._sized(entry), 0, None
+        entry, signals = order.entry, self._means.signals
+        provider, tries, outcome = self._means.providers[entry.model.provider], 0, None
         while True:
-            order = await self._prepared(entry, prompt, plan, report, followers)
-            if order is None:
+            ready = await self._preparer.redacted(order, report)
+            if ready is None:
                 return outcome
+            await self._keep_pace(entry, provider)
             if (why := signals.enter(provider, entry.model)) is not None:
                 report.skip(entry, "breaker_open", why)
                 return outcome
-            outcome, tries = await self._attempt(order, provider, report), tries + 1
+            outcome, tries = await self._attempt(ready, provider, report), tries + 1
             if outcome is None or outcome.error is None:
                 return outcome
-            step = next_step(
+            step = self._pace_step(outcome.error, tries) or next_step(
                 outcome.error,
                 tries=tries,
                 has_peer=order.has_peer,
-                left_s=self._left_s(),
+                left_s=self._course.left_s(),
                 random=signals.random,
                 was_heard=self._was_heard,
             )
             if isinstance(step, Stop):
-                raise self._broken_off(outcome.error, report)
-            following = await self._following(step, order.prompt, outcome)
+                raise broken_off(outcome.error, report)
+            following = await self._following(step, ready.prompt, outcome)
             if following is None:
                 return outcome
-            prompt = following
+            again = self._preparer.ordered(entry, following, plan, report, followers)
+            if again is None:
+                return outcome
+            order = again
+
+    def _pace_step(self, error: CallError, tries: int) -> Again | None:
+        can_wait = self._is_of_a_job and not self._was_heard
+        return pace_step(error, tries=tries, left_s=self._course.left_s()) if can_wait else None
+
+    async def _keep_pace(self, entry: Entry, provider: Provider) -> None:
+        """Hold a job's call back as long as its route is only called too fast; people are given another model."""
+        while self._is_of_a_job:
+            wait_s = self._means.signals.pace_wait_s(provider, entry.model)
+            if not 0 < wait_s < min(WAIT_MAX_S + 1, self._course.left_s()):
+                return
+            await self._wait(wait_s, is_asked=True)
+
+    @property
+    def _is_of_a_job(self) -> bool:
+        return self._call.handling.lane == "background"
 
     async def _following(self, step: Step, prompt: Prompt, outcome: Outcome) -> Prompt | None:
         """What to ask the same model next; None when it is another model's turn."""
@@ -158,7 +218,7 @@ class _Run(Generic[T]):
                 return None
             case Corrective():
                 self._unreadable = outcome.text
-                return _corrected(prompt, outcome)
+                return corrected(prompt, outcome)
             case Longer():
                 return replace(prompt, max_tokens=2 * prompt.max_tokens)
             case Again(wait_s, needs_budget):
@@ -168,54 +228,6 @@ class _Run(Generic[T]):
                 return prompt
             case _:
                 assert_never(step)
-
-    def _sized(self, entry: Entry) -> Prompt:
-        """The prompt with room for a reply of the usual size; only replies with a schema have one."""
-        prompt = self._call.prompt
-        if prompt.schema is None:
-            return prompt
-        sizes = self._means.signals.outputs
-        return replace(prompt, max_tokens=sizes.cap(self._call.task, str(entry.model), prompt.max_tokens))
-
-    async def _prepared(
-        self, entry: Entry, prompt: Prompt, plan: Plan, report: Report, followers: list[Entry]
-    ) -> Order | None:
-        """What is to be asked, as it may leave; None when money, time or privacy say that it must not be."""
-        most_usd = entry.most_usd(size_of(prompt))
-        if plan.cap and most_usd and self._spent_usd + most_usd > plan.cap.usd:
-            left = max(plan.cap.usd - self._spent_usd, 0)
-            report.skip(
-                entry, "over_budget", f"it may cost up to ${most_usd:.4f}, and {plan.cap.name} leaves ${left:.4f}"
-            )
-            return None
-        if followers and self._is_too_late(entry, plan):
-            report.skip(entry, "too_slow", f"it usually takes longer than the {self._left_s():.1f} s that are left")
-            return None
-        if entry.temperature is not None:
-            prompt = replace(prompt, temperature=entry.temperature)
-        try:
-            prompt, redactions = await self._redacted(entry, prompt)
-        except Forbidden as error:
-            report.skip(entry, "privacy", error.message)
-            return None
-        return Order(
-            call=self._call,
-            entry=entry,
-            prompt=prompt,
-            opening=self._opening(entry, plan, most_usd),
-            deadline_s=self._attempt_deadline_s(followers),
-            has_peer=any(follower.tier is not Tier.EMBEDDED for follower in followers),
-            reads=self._read,
-            redactions=redactions,
-        )
-
-    async def _redacted(self, entry: Entry, prompt: Prompt) -> tuple[Prompt, int]:
-        if not entry.leaves_machine:
-            return prompt, 0
-        redactor = self._means.redactor
-        if prompt.text_length <= REDACT_ON_LOOP_MAX_CHARACTERS:
-            return redactor.redacted(prompt)
-        return await anyio.to_thread.run_sync(redactor.redacted, prompt)
 
     async def _attempt(self, order: Order, provider: Provider, report: Report) -> Outcome | None:
         """One attempt, judged; None when the budget had no room for it any more."""
@@ -227,22 +239,34 @@ class _Run(Generic[T]):
         except OverBudget as error:
             report.skip(entry, "over_budget", error.message)
             return None
+        except StorageFull as full:
+            if self._call.handling.commit:
+                raise
+            # A model that costs nothing may still serve, without a row.
+            self._full = full
+            report.skip(entry, "storage_full", "the disk is full, and what costs money is not asked without a row")
+            return None
         finally:
             # Neither a refusal by the budget nor a caller who left says anything of the route.
             if outcome is None:
                 signals.left(provider, entry.model)
-        self._elsewhere_s += outcome.usage.ms / 1000
-        self._spent_usd += _counted_usd(outcome, order)
+        self._course.elsewhere_s += outcome.usage.ms / 1000
+        self._course.spent_usd += _counted_usd(outcome, order)
         report.add(entry, outcome, redactions=order.redactions)
         if outcome.error is None:
             tokens_in = outcome.usage.tokens_in or size_of(order.prompt).likely_in
-            signals.succeeded(provider, entry.model, tokens_in=tokens_in, ms=outcome.usage.ms)
+            signals.succeeded(provider, entry.model, tokens_in=tokens_in, ms=self._own_ms(outcome))
             signals.outputs.add(self._call.task, str(entry.model), outcome.usage.tokens_out or 0)
         else:
             signals.failed(provider, entry.model, outcome.error)
             # The code alone: a provider's message may quote the prompt.
             log.warning("%s failed in %s: %s", entry.model, self._call.request_id, outcome.error.code)
         return outcome
+
+    def _own_ms(self, outcome: Outcome) -> int:
+        """What the model took: a job's time in the line of its provider would make it look slow to people."""
+        told_ms = outcome.finished.usage.ms if outcome.finished and self._is_of_a_job else 0
+        return told_ms or outcome.usage.ms
 
     async def _hear(self, piece: TextDelta | ToolCallDelta) -> None:
         if not self._is_live:
@@ -257,17 +281,7 @@ class _Run(Generic[T]):
         whose = "as the provider asked" if is_asked else "before the next try"
         await self._emit(Phase(f"waiting {wait_s:.0f} s, {whose}"))
         await anyio.sleep(wait_s)
-        self._elsewhere_s += wait_s
-
-    def _is_too_late(self, entry: Entry, plan: Plan) -> bool:
-        """Whether the model usually takes longer than the call still has; one never measured is tried."""
-        usual_ms = self._means.signals.latencies.of_size(plan.size.likely_in).get(str(entry.model))
-        return usual_ms is not None and usual_ms > self._left_s() * 1000
-
-    def _broken_off(self, error: CallError, report: Report) -> BrokenOff:
-        broken = BrokenOff(f"The answer broke off: {error.message}", hint="ask again", route=report.route(None))
-        broken.__cause__ = error
-        return broken
+        self._course.elsewhere_s += wait_s
 
     async def _keep_unreadable(self) -> Path | None:
         """Keep the reply that could not be read, when nobody else could serve either."""
@@ -275,56 +289,9 @@ class _Run(Generic[T]):
             return None
         return await anyio.to_thread.run_sync(self._means.kept.keep, self._call.request_id, self._unreadable)
 
-    def _unserved(self, report: Report, kept: Path | None) -> AmalfaError:
-        task, route = self._call.task, report.route(None)
-        errors = report.errors
-        ran_out = self._left_s() <= 0 or (
-            errors and all(isinstance(error, Stalled) for error in errors) and self._left_s() <= RESERVE_MAX_S
-        )
-        if ran_out:
-            message = f"{task} ran out of time. {report.failures()}".strip()
-            return OutOfTime(message, hint="allow more time with --timeout", route=route)
-        if report.over_budget and not errors:
-            message = f"Nothing was asked for {task}, because of a limit on money. {report.over_budget}."
-            return OverBudget(
-                message, hint="raise the limit, or allow a cheaper model; `amalfa route` shows what it costs"
-            )
-        hint = f"look at the reply in {kept}, or ask a bigger model with -m" if kept else report.hint()
-        return NoProvider(f"No model could serve {task}. {report.failures()}", hint=hint, route=route)
-
     def _end(self, route: Route, usage: Usage, error: AmalfaError | None, span: CallSpan) -> None:
         span.ended(route, usage, error)
-        own_s = max(self._means.clock.monotonic_s() - self._started_s - self._elsewhere_s, 0.0)
-        self._means.witness.ended(self._call, route, usage, error, own_s=own_s)
-
-    def _attempt_deadline_s(self, followers: list[Entry]) -> float:
-        reserve_s = min(RESERVE_MAX_S, self._left_s() * RESERVE_SHARE) if followers else 0.0
-        return self._call.deadline_s - reserve_s
-
-    def _opening(self, entry: Entry, plan: Plan, most_usd: float | None) -> Opening:
-        wish = self._call.wish
-        return Opening(
-            request_id=self._call.request_id,
-            task=self._call.task,
-            model=str(entry.model),
-            provider=entry.model.provider,
-            tier=entry.tier,
-            privacy=self._call.privacy,
-            generation=self._means.generation,
-            started_at=self._means.clock.now(),
-            team=wish.team,
-            hint=wish.hint,
-            strategy=plan.strategy,
-            reason=entry.reason,
-            reserved_usd=most_usd,
-            limits=self._means.planner.limits(wish.team),
-        )
-
-    def _left_s(self) -> float:
-        return self._call.deadline_s - self._means.clock.monotonic_s()
-
-    def _ms(self) -> int:
-        return round((self._means.clock.monotonic_s() - self._started_s) * 1000)
+        self._means.witness.ended(self._call, route, usage, error, own_s=self._course.own_s())
 
 
 def _counted_usd(outcome: Outcome, order: Order) -> float:
@@ -332,17 +299,3 @@ def _counted_usd(outcome: Outcome, order: Order) -> float:
     if outcome.usage.cost_usd is not None:
         return outcome.usage.cost_usd
     return order.opening.reserved_usd or 0.0
-
-
-def _with_longer_context(followers: list[Entry], limit: int | None) -> list[Entry]:
-    """The models behind one whose context was too short, without those whose context is known to be no longer."""
-    if limit is None:
-        return followers
-    return [entry for entry in followers if entry.context_tokens is None or entry.context_tokens > limit]
-
-
-def _corrected(prompt: Prompt, outcome: Outcome) -> Prompt:
-    """The same prompt with the bad reply quoted back, as data, and what was wrong with it."""
-    problem = outcome.error.message if outcome.error else ""
-    correction = Message("user", f"That reply could not be used. {problem} Reply again, with the JSON object alone.")
-    return replace(prompt, messages=(*prompt.messages, Message("assistant", outcome.text), correction))

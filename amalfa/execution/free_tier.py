@@ -12,6 +12,8 @@ from amalfa.clock import Clock
 from amalfa.errors import CallError, RateLimited
 
 PER_MINUTE = 20
+# Jobs leave the rest of each minute to people.
+PER_MINUTE_OF_JOBS = 16
 MINUTE_S = 60.0
 # Accounts that never bought credit; `learn` knows better once the provider has said so.
 PER_DAY, PER_DAY_PAID = 50, 1000
@@ -29,15 +31,29 @@ class FreeTier:
 
     def why(self, provider: str, model: str) -> str | None:
         """Why this model must not be asked now; None when it may, and for every model that is not free."""
+        if (used_up := self.why_day(provider, model)) is not None:
+            return used_up
         account = self._accounts.get(provider) if is_limited(model) else None
         if account is None:
             return None
-        if account.used_on(self._clock.now().date()) >= account.per_day:
-            return f"the {account.per_day} free calls of this UTC day are used up; they begin anew at 00:00 UTC"
         wait_s = account.minute_wait_s(self._clock.monotonic_s())
         if wait_s > 0:
             return f"{PER_MINUTE} free calls were made within a minute; the next may be made in {wait_s:.0f} s"
         return None
+
+    def why_day(self, provider: str, model: str) -> str | None:
+        """The same as far as the day alone is concerned: a job waits for the next minute, but not for the next day."""
+        account = self._accounts.get(provider) if is_limited(model) else None
+        if account is None or account.used_on(self._clock.now().date()) < account.per_day:
+            return None
+        return f"the {account.per_day} free calls of this UTC day are used up; they begin anew at 00:00 UTC"
+
+    def pace_wait_s(self, provider: str, model: str) -> float:
+        """How long a job waits before its next free call; 0 for every model that is not free."""
+        account = self._accounts.get(provider) if is_limited(model) else None
+        if account is None:
+            return 0.0
+        return max(account.minute_wait_s(self._clock.monotonic_s(), most=PER_MINUTE_OF_JOBS), 0.0)
 
     def count(self, provider: str, model: str) -> None:
         """An attempt is being made; to be called whatever becomes of it. Models that are not free are ignored."""
@@ -99,6 +115,6 @@ class _Account:
         for old in sorted(self.used)[:-DAYS_KEPT]:
             del self.used[old]
 
-    def minute_wait_s(self, now_s: float) -> float:
-        """Until the oldest of a full minute's calls is a minute old; zero or less when there is room."""
-        return self.recent[0] + MINUTE_S - now_s if len(self.recent) == PER_MINUTE else 0.0
+    def minute_wait_s(self, now_s: float, *, most: int = PER_MINUTE) -> float:
+        """Until fewer than `most` calls are less than a minute old; zero or less when there is room."""
+        return self.recent[-most] + MINUTE_S - now_s if len(self.recent) >= most else 0.0

@@ -6,6 +6,7 @@ end puts the cost in the place of what was set aside. A cost that nobody knows l
 
 import itertools
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal, Protocol
@@ -21,7 +22,7 @@ from amalfa.clock import Clock, SystemClock
 from amalfa.errors import AmalfaError
 from amalfa.execution import attempts, tally
 from amalfa.execution.attempts import Ended, Found, Listener, Unsettled
-from amalfa.execution.errand import see_through
+from amalfa.execution.errand import Work, see_through
 from amalfa.execution.tally import Account, Booked, Calendar, Tally, Totals
 from amalfa.execution.tally import Limit as Limit
 from amalfa.store.database import Database
@@ -33,6 +34,9 @@ JsonGate = Literal["valid", "repaired", "unparsed", "invalid", "unfit", "cut"]
 or a missing end."""
 
 CostSource = Literal["reported", "computed", "unknown", "none"]
+
+Also = Callable[[apsw.Connection], object]
+"""What writes more on the ledger's connection, in the transaction of a row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,7 @@ class Closing:
     """How an attempt ended. "cancelled" means the caller left; "cached" that no model was asked after all.
 
     `cost_source` says where the cost comes from; where there is no cost it is "unknown", whatever stands here,
-    unless it is "none": what costs nobody anything.
+    unless it is "none": what costs nobody anything. `also` comes after the row.
     """
 
     state: Literal["ok", "failed", "cancelled", "cached"]
@@ -74,6 +78,7 @@ class Closing:
     repairs: tuple[str, ...] = ()
     cost_source: CostSource = "reported"
     json_gate: JsonGate | None = None
+    also: Also | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +102,13 @@ class Ledger(Protocol):
 
     async def close(self, row: int, closing: Closing) -> None:
         """Complete a row. A row that is never closed becomes "unknown" at the next start."""
+        ...
+
+    async def note_cached(self, opening: Opening, usage: Usage, also: Also | None = None) -> None:
+        """Write down that a kept reply served a call: a row that no attempt was made for, and that costs nothing.
+
+        Returns at once and is committed soon; with `also`, which writes in the same transaction, when that is done.
+        """
         ...
 
     def note_upstream(self, row: int, upstream_id: str) -> None:
@@ -173,6 +185,8 @@ class SqliteLedger:
             if found is None:
                 return None
             attempts.complete(connection, row, _closed(closing, cost_usd, noted))
+            if closing.also:
+                closing.also(connection)
             return self._settle(connection, found, cost_usd), _ended(found, closing, cost_usd)
 
         async def commit() -> None:
@@ -183,6 +197,28 @@ class SqliteLedger:
                     self._listener.ended(done[1])
 
         await see_through(commit, self._tasks)
+
+    async def note_cached(self, opening: Opening, usage: Usage, also: Also | None = None) -> None:
+        closing = Closing("cached", replace(usage, cost_usd=0.0), cost_source="none")
+
+        def insert(connection: apsw.Connection) -> Ended | None:
+            day = self._calendar.day_of(opening.started_at)
+            row = attempts.insert(connection, (*_opened(opening), self._boot, 0.0, day))
+            attempts.complete(connection, row, _closed(closing, 0.0, None))
+            if also is not None:
+                also(connection)
+            found = attempts.find(connection, row)
+            return _ended(found, closing, 0.0) if found else None
+
+        async def write() -> None:
+            ended = await self._database.write(insert)
+            if ended and self._listener:
+                self._listener.ended(ended)
+
+        if also is None and self._tasks is not None:
+            self._tasks.start_soon(_written_quietly, write)
+        else:
+            await see_through(write, self._tasks)
 
     def note_upstream(self, row: int, upstream_id: str) -> None:
         self._upstream_ids[row] = upstream_id
@@ -258,6 +294,13 @@ class SqliteLedger:
         else:
             change = Totals(tally.exact_usd(cost_usd - found.cost_usd))
         return self._book(connection, Account(found.day, found.team), change)
+
+
+async def _written_quietly(write: Work) -> None:
+    try:
+        await see_through(write, None)
+    except AmalfaError as error:
+        log.warning("a call that a kept reply served could not be written down: %s", error)
 
 
 def _opened(opening: Opening) -> tuple[object, ...]:

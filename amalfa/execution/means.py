@@ -10,6 +10,7 @@ from amalfa.errors import AmalfaError
 from amalfa.execution.kept import Keeps
 from amalfa.execution.ledger import Ledger, Limit
 from amalfa.execution.redaction import Redactor
+from amalfa.execution.reuse import Reuse
 from amalfa.execution.signals import Signals
 from amalfa.execution.spans import Tracer
 from amalfa.providers.provider import Provider
@@ -40,5 +41,6 @@ class Means:
     witness: Witness
     tracer: Tracer
     kept: Keeps
+    reuse: Reuse
     clock: Clock
     generation: int

@@ -1,20 +1,22 @@
 """Blanks what must not leave the machine out of a prompt: the built-in kinds and the user's own patterns.
 
-It reads the messages alone. `Prompt.material` serves the embedded engine and stays here; `Prompt.schema` is made
-by the program. What a mark replaced can no longer be quoted, so a quote that runs over a mark does not verify.
+It reads the messages, what tools were called with, and the definitions of the tools. `Prompt.material` serves the
+embedded engine and stays here; `Prompt.schema` and the ids of tool calls are made by programs. What a mark replaced can
+no longer be quoted, so a quote that runs over a mark does not verify.
 """
 
 import re
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain
 
 from amalfa.calls import Prompt
 from amalfa.config.pattern_shape import pace_of, slow_shape
 from amalfa.errors import Forbidden
+from amalfa.execution.redacted_json import blanked_json, blanked_value
 from amalfa.execution.sensitive import FINDERS, Span
-from amalfa.messages import Message
+from amalfa.messages import Message, ToolCall, Tools
 
 MARKS = {"keys": "[redacted key]", "emails": "[redacted email]", "cards": "[redacted card]", "own": "[redacted]"}
 """What stands in a blanked place, by what was found there."""
@@ -45,6 +47,7 @@ class Redactor:
     """
 
     def __init__(self, patterns: tuple[str, ...], built_in: tuple[str, ...]) -> None:
+        self.rules = (*(f"own {pattern}" for pattern in patterns), *built_in)
         self._own = tuple(_OwnPattern(pattern) for pattern in patterns)
         self._finders = tuple((kind, FINDERS[kind]) for kind in built_in)
 
@@ -56,17 +59,38 @@ class Redactor:
         """
         stop_s = time.perf_counter() + OWN_PATTERNS_MAX_S
         blanked = [self._blanked(message, stop_s) for message in prompt.messages]
-        count = sum(places for _, places in blanked)
+        tools, in_tools = self._blanked_tools(prompt.tools, stop_s)
+        count = sum(places for _, places in blanked) + in_tools
         if count == 0:
             return prompt, 0
-        return replace(prompt, messages=tuple(message for message, _ in blanked)), count
+        return replace(prompt, messages=tuple(message for message, _ in blanked), tools=tools), count
 
     def _blanked(self, message: Message, stop_s: float) -> tuple[Message, int]:
-        text = message.content
-        places = _merged(chain(self._built_in_places(text), self._own_places(text, stop_s)))
-        if not places:
+        content, count = self._blanked_text(message.content, stop_s)
+        calls = [self._blanked_call(call, stop_s) for call in message.tool_calls]
+        count += sum(places for _, places in calls)
+        if count == 0:
             return message, 0
-        return replace(message, content=_with_marks(text, places)), len(places)
+        return replace(message, content=content, tool_calls=tuple(call for call, _ in calls)), count
+
+    def _blanked_call(self, call: ToolCall, stop_s: float) -> tuple[ToolCall, int]:
+        name, in_name = self._blanked_text(call.name, stop_s)
+        arguments, in_arguments = blanked_json(call.arguments, lambda text: self._blanked_text(text, stop_s))
+        return replace(call, name=name, arguments=arguments), in_name + in_arguments
+
+    def _blanked_tools(self, tools: Tools | None, stop_s: float) -> tuple[Tools | None, int]:
+        """The definitions with every text of them read, names as well: a tool that is called by a mark is no leak."""
+        if tools is None:
+            return None, 0
+        found = [blanked_value(one, lambda text: self._blanked_text(text, stop_s)) for one in tools.definitions]
+        choice, in_choice = self._blanked_text(tools.choice, stop_s)
+        definitions = tuple(one for one, _ in found if isinstance(one, Mapping))
+        count = sum(places for _, places in found) + in_choice
+        return replace(tools, definitions=definitions, choice=choice) if count else tools, count
+
+    def _blanked_text(self, text: str, stop_s: float) -> tuple[str, int]:
+        places = _merged(chain(self._built_in_places(text), self._own_places(text, stop_s)))
+        return (_with_marks(text, places), len(places)) if places else (text, 0)
 
     def _built_in_places(self, text: str) -> Iterator[_Place]:
         for kind, find in self._finders:

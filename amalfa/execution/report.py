@@ -1,8 +1,9 @@
 """What happened to one call, collected while it runs: the attempts, the cost, what left the machine, the route."""
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 
-from amalfa.calls import Attempt, Call, Judged, LeftMachine, Route, Tier, Usage
+from amalfa.calls import Attempt, CacheUse, Call, Judged, LeftMachine, Route, Tier, Usage
 from amalfa.errors import CallError, ConnectFailed, Forbidden, ModelMissing
 from amalfa.execution.ledger import CostSource
 from amalfa.messages import ToolCall
@@ -60,6 +61,8 @@ class Report:
         self._skipped: dict[str, Judged] = {}
         self._redactions = 0
         self._repairs: tuple[str, ...] = ()
+        self._kept_at: datetime | None = None
+        self.cache: CacheUse = "off"
 
     def add(self, entry: Entry, outcome: Outcome, *, redactions: int = 0) -> None:
         """Write down one attempt that has ended, and how many places of its text were blanked."""
@@ -82,6 +85,11 @@ class Report:
             self._sent.append((str(entry.model), usage.tokens_in or self._estimated_tokens()))
             self._redactions = max(self._redactions, redactions)
 
+    def reuse(self, outcome: Outcome, at: datetime, use: CacheUse) -> None:
+        """Write down that a kept reply serves the call: no model was asked for it."""
+        self.cache, self._kept_at = use, at
+        self._repairs = outcome.repairs
+
     def skip(self, entry: Entry, code: str, detail: str) -> None:
         """Write down a planned model that was not asked after all."""
         self._skipped[str(entry.model)] = Judged(str(entry.model), "refused", code, detail)
@@ -98,8 +106,11 @@ class Report:
         return tuple(self._errors)
 
     def usage(self, ms: int) -> Usage:
-        """The counts of the last attempt with the cost of all; the cost is None when any part is unknown."""
-        last = self._attempts[-1]
+        """The counts of the last attempt with the cost of all; the cost is None when any part is unknown.
+
+        A kept reply counts nothing; attempts that failed before it may have cost something.
+        """
+        last = Usage(0, 0) if self._kept_at else self._attempts[-1]
         costs = [attempt.cost_usd for attempt in self._attempts]
         known = [cost for cost in costs if cost is not None]
         return Usage(last.tokens_in, last.tokens_out, sum(known) if len(known) == len(costs) else None, ms)
@@ -119,6 +130,7 @@ class Report:
             request_id=self._call.request_id,
             left_machine=self._left_machine(),
             repairs=self._repairs,
+            cache=self.cache,
         )
 
     def failures(self) -> str:
@@ -155,7 +167,13 @@ class Report:
     def _reason(self, entry: Entry) -> str:
         failed = [f"{attempt.model} failed: {attempt.error.rstrip('.')}" for attempt in self._attempts if attempt.error]
         passed_over = [f"{one.model} was not asked: {one.detail.rstrip('.')}" for one in self._passed_over(entry)]
-        return "; ".join((entry.reason, *failed, *passed_over))
+        return "; ".join((entry.reason, *self._kept(), *failed, *passed_over))
+
+    def _kept(self) -> tuple[str, ...]:
+        if self._kept_at is None:
+            return ()
+        is_old = " (past its age, as no model could serve)" if self.cache == "stale" else ""
+        return (f"kept reply from {self._kept_at:%Y-%m-%d %H:%M} UTC{is_old}",)
 
     def _passed_over(self, entry: Entry) -> list[Judged]:
         """The models that the rules allow but that were not available, and whatever was asked for by name."""

@@ -35,6 +35,9 @@ BACKOFF_BASE_S, BACKOFF_MAX_S = 0.5, 8.0
 RESERVE_S = 2.0
 # One model is asked twice at most, whatever the reasons: the second time may be paid as well.
 TRIES_MAX = 2
+# A job's call is not in a hurry: it waits for the same model as long as nothing but the pace is wrong.
+PACED_TRIES_MAX = 10
+PACE_LEAST_S, PACE_UNSAID_S = 1.0, 5.0
 RETRY_SHARE, RETRY_FLOOR = 0.2, 3
 
 
@@ -96,6 +99,15 @@ def next_step(
     rule = next(TABLE[kind] for kind in type(error).__mro__ if kind in TABLE)
     step = rule(error, _Moment(tries, has_peer, left_s, random))
     return NextModel() if tries >= TRIES_MAX and not isinstance(step, NextModel) else step
+
+
+def pace_step(error: CallError, *, tries: int, left_s: float) -> Again | None:
+    """The same model after a wait, for a job's call that only came too fast; None when `next_step` is to say."""
+    if not isinstance(error, RateLimited) or tries >= PACED_TRIES_MAX:
+        return None
+    asked_s = PACE_UNSAID_S if error.retry_after_s is None else error.retry_after_s
+    wait_s = max(asked_s, PACE_LEAST_S)
+    return Again(wait_s, needs_budget=False) if wait_s <= min(WAIT_MAX_S, left_s - RESERVE_S) else None
 
 
 def _next(_error: CallError, _moment: _Moment) -> Step:

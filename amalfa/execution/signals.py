@@ -40,6 +40,11 @@ class Signals:
     outputs: OutputSizes
     random: Random
 
+    def pace_wait_s(self, provider: Provider, model: ModelName) -> float:
+        """How long a job waits before it asks a route that is called too fast; people are given another model."""
+        key = route_key(provider, model)
+        return max(self.free_tier.pace_wait_s(key[0], model.model), self.cooling.pace_wait_s(key))
+
     def enter(self, provider: Provider, model: ModelName) -> str | None:
         """Begin an attempt; why not, when another call has just found the route broken."""
         key = route_key(provider, model)
@@ -62,7 +67,7 @@ class Signals:
         self.free_tier.heard(key[0], error)
         rest_s = _rest_s(error)
         if rest_s is not None:
-            self.cooling.cool(key, rest_s, error.message)
+            self.cooling.cool(key, rest_s, error.message, is_pace=isinstance(error, RateLimited))
 
     def left(self, provider: Provider, model: ModelName) -> None:
         """The caller went away while the attempt ran, which says nothing of the route."""

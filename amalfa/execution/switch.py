@@ -5,14 +5,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
-from amalfa.calls import Call, ModelName, parse_model_name
+from amalfa.calls import EXTRACTIVE, Call, ModelName, parse_model_name
 from amalfa.config.loaded import Loaded
 from amalfa.execution.breaker import RouteKey
 from amalfa.execution.candidates import Roster, Surroundings, gather_candidates, is_loaded, spell_out, standing_of
 from amalfa.execution.free_tier import is_limited
 from amalfa.execution.ledger import Limit
+from amalfa.execution.retry import WAIT_MAX_S
 from amalfa.execution.signals import Signals, route_key
 from amalfa.execution.size import size_of
+from amalfa.execution.standing_in import without_stand_in
 from amalfa.execution.teams import TeamRules, settle, settle_hint
 from amalfa.providers.catalogue import Catalogue
 from amalfa.providers.provider import Presence, Provider
@@ -98,7 +100,15 @@ class Switch:
     def plan_now(self, call: Call) -> Plan:
         """The plan by what was last seen, without looking again."""
         seen = self._survey(call)
-        return decide(seen.survey, self._moment(call, seen))
+        plan = decide(seen.survey, self._moment(call, seen))
+        return plan if self._may_stand_in(call) else without_stand_in(plan)
+
+    def _may_stand_in(self, call: Call) -> bool:
+        """Whether the embedded engine may answer in the place of a model that is away: not for kept results."""
+        if call.handling.lane == "interactive" or not self._settings.sonar.enabled:
+            return True
+        need = self._need(call)
+        return EXTRACTIVE in (*need.asked_models, *need.task_models) or not need.is_task_enabled
 
     def limits(self, team: str | None) -> tuple[Limit, ...]:
         """The limits on spending that hold for a team, everybody's included."""
@@ -162,7 +172,7 @@ class Switch:
     def _moment(self, call: Call, seen: _Seen) -> Moment:
         size, signals = size_of(call.prompt), self._signals
         spendable = self._purse.spendable(seen.limits) if seen.limits else None
-        troubles = self._troubles(seen)
+        troubles = self._troubles(seen, can_wait=call.handling.lane == "background")
         return Moment(
             size,
             {**seen.standings, **troubles} if troubles else seen.standings,
@@ -171,17 +181,19 @@ class Switch:
             Cap(spendable[0], spendable[1].name) if spendable else None,
         )
 
-    def _troubles(self, seen: _Seen) -> dict[str, Standing]:
-        """The models that calls have lately shown to be of no use."""
+    def _troubles(self, seen: _Seen, *, can_wait: bool) -> dict[str, Standing]:
+        """The models that calls have lately shown to be of no use. Who `can_wait` leaves out those that soon are."""
         signals, found = self._signals, dict[str, Standing]()
         if signals.breakers.are_all_closed and signals.cooling.is_empty and not seen.has_free:
             return found
+        why_free = signals.free_tier.why_day if can_wait else signals.free_tier.why
         for name, model, key in seen.routes:
             if (why := signals.breakers.why_blocked(key)) is not None:
                 found[name] = Standing("broken", why)
             elif (why := signals.cooling.why(key)) is not None:
-                found[name] = Standing("cooling", why)
-            elif is_limited(model) and (why := signals.free_tier.why(key[0], model)) is not None:
+                if not (can_wait and 0 < signals.cooling.pace_wait_s(key) <= WAIT_MAX_S):
+                    found[name] = Standing("cooling", why)
+            elif is_limited(model) and (why := why_free(key[0], model)) is not None:
                 found[name] = Standing("free_limit", why)
         return {name: standing for name, standing in found.items() if self._is_tried(seen, name)}
 
@@ -260,4 +272,5 @@ class Switch:
             hint=settle_hint(hint_name, self._team(wish.team).hints),
             hint_name=hint_name or "",
             needs_json=call.prompt.schema is not None,
+            needs_tools=call.prompt.tools is not None and call.prompt.tools.are_offered,
         )

@@ -10,6 +10,7 @@ import apsw
 
 from amalfa.knowledge.naming import notes_named
 from amalfa.knowledge.question import Question
+from amalfa.knowledge.sight import Sight
 from amalfa.knowledge.sought import Sought, match_expression
 from amalfa.knowledge.words import fold
 from amalfa.store.rows import Row, fetch
@@ -78,7 +79,7 @@ def _of_written_day(connection: apsw.Connection, sought: Sequence[Sought], since
     return [rowid for (rowid,) in fetch(connection, f"{_ANY} LIMIT {MOST_DATED}", (query,))]
 
 
-def fetch_alike(connection: apsw.Connection, sought: Sequence[Sought], folders: Collection[str]) -> list[Candidate]:
+def fetch_alike(sight: Sight, sought: Sequence[Sought], folders: Collection[str]) -> list[Candidate]:
     """Passages in these folders that hold two of the things asked and nothing of what is named."""
     asked = [_any_of(_anyhow(one)) for one in sought if one.is_asked][:MOST_ASKED]
     named = [term for one in sought if one.is_named for term in _as_written(one)]
@@ -87,15 +88,16 @@ def fetch_alike(connection: apsw.Connection, sought: Sequence[Sought], folders: 
     together = " OR ".join(f"({one} AND {other})" for one, other in combinations(asked, 2))
     beside = _any_of([f'"{folder.replace(chr(34), " ")}"' for folder in sorted(folders)])
     query = f"path : {beside} AND ({together}) NOT {_any_of(named)}"
-    rows = fetch(connection, f"{_ANY} LIMIT {MOST_ALIKE}", (query,))
-    return _load(connection, {rowid: 0.0 for (rowid,) in rows})
+    rows = fetch(sight.connection, f"{_ANY} LIMIT {MOST_ALIKE}", (query,))
+    found = _load(sight.connection, {rowid: 0.0 for (rowid,) in rows})
+    return [one for one in found if sight.sees(one.note_id)]
 
 
-def has_section(connection: apsw.Connection, sought: Sequence[Sought], heading: str) -> bool:
+def has_section(sight: Sight, sought: Sequence[Sought], heading: str) -> bool:
     """Whether the words of a heading stand in a passage with everything the question names."""
     named = [_any_of(_as_written(one)) for one in sought if one.is_named]
     words = " ".join(fold(heading).split())
-    return not words or bool(fetch(connection, f"{_ANY} LIMIT 1", (" AND ".join([*named, f'"{words}"']),)))
+    return not words or sight.has(" AND ".join([*named, f'"{words}"']))
 
 
 def fetch_linked(

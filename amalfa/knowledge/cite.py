@@ -13,10 +13,11 @@ from amalfa.calls import Passage
 from amalfa.knowledge.headings import Headings
 from amalfa.knowledge.markers import Marker, find_markers
 from amalfa.knowledge.stopwords import stop_words
-from amalfa.knowledge.verbatim import Stretch, find_words, plain_text, sentences
+from amalfa.knowledge.verbatim import Page, Stretch, find_words, plain_text, sentences
 from amalfa.knowledge.words import character_pairs, fold
 
 ReadLines = Callable[[str], Sequence[str] | None]
+Worded = Sequence[tuple[Stretch, frozenset[str]]]
 
 SUPPORT = 0.5
 """The share of a sentence's words, by weight, that a line has to hold to be given as its source."""
@@ -84,6 +85,8 @@ class _Checker:
         self._passages = passages
         self._read_lines = read_lines
         self._lines: dict[str, Sequence[str]] = {}
+        self._worded: dict[str, Worded] = {}
+        self._pages: dict[str, Page] = {}
         self._headings = Headings()
         self.citations: list[Citation] = []
         self.dropped = 0
@@ -120,7 +123,9 @@ class _Checker:
         return None
 
     def _supporting(self, claim: str, passage: Passage) -> Citation | None:
-        best = best_support(claim, passage)
+        if passage.place not in self._worded:
+            self._worded[passage.place] = worded(passage)
+        best = best_support(claim, passage, self._worded[passage.place])
         found = self._standing(best.text, passage, expected=best.start_line) if best else None
         return self._citation(passage, found) if found else None
 
@@ -130,15 +135,23 @@ class _Checker:
 
     def _standing(self, words: str, passage: Passage, expected: int = 0) -> Stretch | None:
         """Where words of a passage stand in its file now; None when they were never there or are gone."""
-        if find_words(words, passage.text.split("\n")) is None:
+        if self._page(f"then {passage.place}", lambda: Page(passage.text.split("\n"))).find(words) is None:
             return None
         lines = self._now(passage.path)
         start, end = (expected or passage.start_line) - 1, passage.end_line
-        near = find_words(words, lines[start:end], start + 1)
+        place = f"{passage.path}:{start}-{end}"
+        near = self._page(f"now {place}", lambda: Page(lines[start:end], start + 1)).find(words)
         if near is not None:
             return near
         wide = max(0, passage.start_line - 1 - SEARCHED_AROUND)
-        return find_words(words, lines[wide : end + SEARCHED_AROUND], wide + 1)
+        around = self._page(f"around {place}", lambda: Page(lines[wide : end + SEARCHED_AROUND], wide + 1))
+        return around.find(words)
+
+    def _page(self, name: str, make: Callable[[], Page]) -> Page:
+        """Answers cite the same lines again and again; reading off their marks once is enough."""
+        if name not in self._pages:
+            self._pages[name] = make()
+        return self._pages[name]
 
     def _now(self, path: str) -> Sequence[str]:
         if path not in self._lines:
@@ -146,37 +159,44 @@ class _Checker:
         return self._lines[path]
 
 
-def best_support(claim: str, passage: Passage) -> Stretch | None:
+def best_support(claim: str, passage: Passage, pieces: Worded | None = None) -> Stretch | None:
     """The sentence of a passage, or two neighbours, that holds most of a claim; None below `SUPPORT`.
 
     What the title and headings say need not be repeated in the sentence, and a number that stands neither in
-    the passage nor above it speaks against all of it.
+    the passage nor above it speaks against all of it. `pieces` are `worded(passage)`, for who asks more than once.
     """
     context = frozenset(_words(f"{passage.title} {passage.heading} {passage.path}"))
     wanted = dict(_weighted(claim))
     known = context | frozenset(_words(passage.text))
     if not wanted or any(word[0].isdigit() and word not in known for word in wanted):
         return None
-    single = sentences(passage.text.split("\n"), passage.start_line)
-    double = [_together(one, other, passage) for one, other in pairwise(single)]
-    best, share = _best(single, wanted, context)
-    wide, wide_share = _best(double, wanted, context)
-    if wide is not None and wide_share >= share + TWO_SENTENCES_GAIN:
-        best, share = wide, wide_share
-    return best if share >= SUPPORT else None
+    single = worded(passage) if pieces is None else pieces
+    best, share = _best((((one,), words) for one, words in single), wanted, context)
+    pairs = (((one, other), words | more) for (one, words), (other, more) in pairwise(single))
+    wide, wide_share = _best(pairs, wanted, context)
+    if len(wide) == 2 and wide_share >= share + TWO_SENTENCES_GAIN:
+        best, share = (_together(*wide, passage),), wide_share
+    return best[0] if best and share >= SUPPORT else None
+
+
+def worded(passage: Passage) -> Worded:
+    """The sentences of a passage, each with its words."""
+    cut = sentences(passage.text.split("\n"), passage.start_line)
+    return [(stretch, frozenset(_words(stretch.text))) for stretch in cut]
 
 
 def _best(
-    stretches: Iterable[Stretch], wanted: dict[str, float], context: frozenset[str]
-) -> tuple[Stretch | None, float]:
-    best, share = None, 0.0
-    for stretch in stretches:
-        words = frozenset(_words(stretch.text))
+    choices: Iterable[tuple[tuple[Stretch, ...], frozenset[str]]], wanted: dict[str, float], context: frozenset[str]
+) -> tuple[tuple[Stretch, ...], float]:
+    """The stretches, given with their words, that hold the largest share of what is wanted."""
+    best: tuple[Stretch, ...] = ()
+    share = 0.0
+    for stretches, words in choices:
         needed = {word: weight for word, weight in wanted.items() if word in words or word not in context}
         got = sum(weight for word, weight in needed.items() if word in words)
         total = sum(needed.values())
         if total and got / total > share:
-            best, share = stretch, got / total
+            best, share = stretches, got / total
     return best, share
 
 

@@ -60,22 +60,21 @@ class NoteFiles:
     def read(self, path: str) -> Document:
         """The file's text as it is now. Raises Unreadable."""
         seen_ns = time.time_ns()
-        handle = self._open(path)
-        try:
-            found = os.fstat(handle)
-            _check_kind(found)
-            data = _read_all(handle)
-        finally:
-            os.close(handle)
+        data, lines, found = self._whole(path)
         return Document(
             path=path,
-            lines=_lines(data),
+            lines=lines,
             size=found.st_size,
             mtime_ns=found.st_mtime_ns,
             inode=found.st_ino,
             hash=hashlib.blake2b(data, digest_size=16).digest(),
             seen_ns=seen_ns,
         )
+
+    def raw(self, path: str) -> tuple[bytes, os.stat_result]:
+        """The bytes of a readable note, which are UTF-8, and what the system says of its file. Raises Unreadable."""
+        data, _, found = self._whole(path)
+        return data, found
 
     def lines(self, path: str) -> tuple[str, ...] | None:
         """The file's lines as they are now; None when there is no such readable note."""
@@ -112,6 +111,16 @@ class NoteFiles:
             if real == base or real.startswith(base.rstrip("/") + "/"):
                 return base
         return None
+
+    def _whole(self, path: str) -> tuple[bytes, tuple[str, ...], os.stat_result]:
+        handle = self._open(path)
+        try:
+            found = os.fstat(handle)
+            _check_kind(found)
+            data = _read_all(handle)
+        finally:
+            os.close(handle)
+        return data, _lines(data), found
 
     def _open(self, path: str) -> int:
         real = self.resolved(path)

@@ -43,6 +43,11 @@ class FreshReader:
             privacy=self._privacy(stored, lines),
         )
 
+    def is_private(self, stored: Candidate) -> bool:
+        """Whether the passage's note is private as it stands now; one that cannot be read counts as private."""
+        lines = self._now(stored.path)
+        return lines is None or self._privacy(stored, lines) is PrivacyClass.LOCAL_ONLY
+
     def _now(self, path: str) -> tuple[str, ...] | None:
         if path not in self._lines:
             self._lines[path] = self._files.lines(path)
@@ -50,10 +55,10 @@ class FreshReader:
 
     def _privacy(self, stored: Candidate, lines: Sequence[str]) -> PrivacyClass:
         # The stored flag counts as well: a note does not become public between two looks at it.
-        is_local = stored.is_private or self._stays_here(stored.path) or is_private(lines)
+        is_local = stored.is_private or self.stays_here(stored.path) or is_private(lines)
         return PrivacyClass.LOCAL_ONLY if is_local else PrivacyClass.CLOUD_OK
 
-    def _stays_here(self, path: str) -> bool:
+    def stays_here(self, path: str) -> bool:
         """Whether a rule keeps a note local, by the name it has or by the place where it really is."""
         try:
             return self._is_local_only(path) or self._is_local_only(self._files.name(path))

@@ -15,6 +15,9 @@ MAX_VALUE_CHARACTERS = 200
 MAX_VALUES = 100
 """Titles, aliases and tags stand beside every passage of a note, so they cannot be of any length."""
 
+WRITTEN_BELOW = "# amalfa metadata"
+"""How the line begins below which a model's description of the note stands."""
+
 _DATE_KEYS = ("date", "updated", "modified", "created")
 _KNOWN = frozenset({"title", "tags", "tag", "aliases", "alias", "amalfa", "id", "uid", "layout", "draft", *_DATE_KEYS})
 _DATE = re.compile(r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])")
@@ -31,11 +34,13 @@ class FrontMatter:
     """What the head of a note says about it.
 
     `line_count` counts the lines it takes, fences included; 0 = there is none. `date` is ISO or "".
-    `has_facts` tells whether it holds keys beyond the usual ones, which are then worth searching. `problem`
-    is "" or what is wrong with the block.
+    `has_facts` tells whether the author has keys beyond the usual ones, which are then worth searching; they stand
+    in the first `fact_lines` lines. What a model wrote there is behind those, as it is no evidence. `problem` is ""
+    or what is wrong with the block.
     """
 
     line_count: int = 0
+    fact_lines: int = 0
     title: str = ""
     tags: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
@@ -51,28 +56,36 @@ def read_front_matter(lines: Sequence[str]) -> FrontMatter:
     A block whose YAML is broken still gives its plain `key: value` lines. Whatever looks like a head and says
     `amalfa: private` makes the note private, be it broken, too long, or not closed yet.
     """
-    end = _closing_line(lines)
+    end = closing_line(lines)
     block = lines[1:end]
     if end is None or end > MAX_LINES or sum(map(len, block)) > MAX_CHARACTERS:
         return FrontMatter(is_private=_says_private(lines))
     found, problem = _parse(block)
+    written = _written_by_a_model(block)
     return FrontMatter(
         line_count=end + 1,
+        fact_lines=end + 1 if written is None else written + 1,
         title=_text(found.get("title")),
         tags=tuple(tag.lstrip("#") for tag in _texts(found, "tags", "tag")),
         aliases=_texts(found, "aliases", "alias"),
         date=_first_date(found.get(key) for key in _DATE_KEYS),
         is_private=_is_private(found) or _says_private(lines, is_broken=bool(problem)),
-        has_facts=any(key not in _KNOWN for key in found),
+        has_facts=any(key not in _KNOWN for key in (found if written is None else _parse(block[:written])[0])),
         problem=problem,
     )
 
 
-def _closing_line(lines: Sequence[str], opening: int = 0) -> int | None:
+def closing_line(lines: Sequence[str], opening: int = 0) -> int | None:
+    """The number of the line that closes the front matter; None when there is none, or it is never closed."""
     if len(lines) <= opening or lines[opening].rstrip() != "---":
         return None
     closing = (n for n in range(opening + 1, len(lines)) if lines[n].rstrip() in {"---", "..."})
     return next(closing, None)
+
+
+def _written_by_a_model(block: Sequence[str]) -> int | None:
+    """Where in the block a description begins that `amalfa metadata --write` put at its end."""
+    return next((number for number, line in enumerate(block) if line.startswith(WRITTEN_BELOW)), None)
 
 
 def _is_private(found: _Found) -> bool:
@@ -84,7 +97,7 @@ def _says_private(lines: Sequence[str], *, is_broken: bool = False) -> bool:
     opening = next((number for number, line in enumerate(lines) if line.strip()), None)
     if opening is None or not lines[opening].lstrip().startswith("---"):
         return False
-    head = lines[opening : _closing_line(lines, opening)]
+    head = lines[opening : closing_line(lines, opening)]
     text = "\n".join(line for line in head if not line.lstrip().startswith("#"))
     return (_MAYBE_PRIVATE if is_broken else _PRIVATE).search(text) is not None
 

@@ -13,10 +13,11 @@ from itertools import pairwise
 import apsw
 
 from amalfa.knowledge.question import Kind, Question, Unit, Word
+from amalfa.knowledge.sight import Sight
 from amalfa.knowledge.stopwords import is_light, stop_words
 from amalfa.knowledge.synonyms import Expression, Thesaurus
 from amalfa.knowledge.words import Tokenize, fold
-from amalfa.store.rows import fetch, fetch_one
+from amalfa.store.rows import fetch
 
 LONGEST_NAME = 6
 LONGEST_EXPRESSION = 4
@@ -53,23 +54,21 @@ class Naming:
     parts: Mapping[Unit, tuple[Unit, Unit]]
 
 
-def find_names(connection: apsw.Connection, question: Question, tokenize: Tokenize, thesaurus: Thesaurus) -> Naming:
+def find_names(sight: Sight, question: Question, tokenize: Tokenize, thesaurus: Thesaurus) -> Naming:
     """Regroup the units of a question by what this index knows."""
-    named = _names(connection, question, tokenize, thesaurus)
+    named = _names(sight, question, tokenize, thesaurus)
     units = _with_names(question.units, named, tokenize)
-    units = [_as_word(connection, unit, thesaurus) if unit not in named else unit for unit in units]
+    units = [_as_word(sight, unit, thesaurus) if unit not in named else unit for unit in units]
     units = _with_expressions(units, question.words, tokenize, thesaurus)
-    units = _with_missing_names(connection, units, question.text, thesaurus)
-    units, parts = _with_compounds(connection, units, question.text, thesaurus)
+    units = _with_missing_names(sight, units, question.text, thesaurus)
+    units, parts = _with_compounds(sight, units, question.text, thesaurus)
     return Naming(tuple(units), named, parts)
 
 
-def _names(
-    connection: apsw.Connection, question: Question, tokenize: Tokenize, thesaurus: Thesaurus
-) -> dict[Unit, Named]:
+def _names(sight: Sight, question: Question, tokenize: Tokenize, thesaurus: Thesaurus) -> dict[Unit, Named]:
     """Stretches of the question that are names of notes, the longest first, none overlapping."""
     grams = _grams(question.words, LONGEST_NAME)
-    known = notes_named(connection, grams)
+    known = sight.without_hidden(notes_named(sight.connection, grams))
     found: dict[Unit, Named] = {}
     taken: set[Word] = set()
     for text, words in sorted(grams.items(), key=lambda item: -len(item[1])):
@@ -78,7 +77,7 @@ def _names(
         taken.update(words)
         raw = _POSSESSIVE.sub("", question.text[words[0].start : words[-1].end])
         unit = Unit(raw, Kind.NAME, tuple(tokenize(raw)), words[0].start)
-        found[unit] = Named(known[text], _other_names(connection, known[text], text, tokenize))
+        found[unit] = Named(known[text], _other_names(sight.connection, known[text], text, tokenize))
     return found
 
 
@@ -169,10 +168,10 @@ def _around(unit: Unit, name: Unit, tokenize: Tokenize) -> Iterator[Unit]:
             yield replace(unit, text=bare, tokens=tuple(tokenize(bare)), start=start + text.index(bare))
 
 
-def _as_word(connection: apsw.Connection, unit: Unit, thesaurus: Thesaurus) -> Unit:
+def _as_word(sight: Sight, unit: Unit, thesaurus: Thesaurus) -> Unit:
     """A name of one word that no note has, but which is known to mean something ("Linux"), is a word like any other."""
     is_known = unit.kind is Kind.NAME and len(unit.tokens) == 1 and thesaurus.knows(unit.tokens)
-    return replace(unit, kind=Kind.WORD) if is_known and not _has(connection, "", [unit]) else unit
+    return replace(unit, kind=Kind.WORD) if is_known and not _has(sight, "", [unit]) else unit
 
 
 def _with_expressions(
@@ -192,9 +191,7 @@ def _with_expressions(
     return sorted(kept, key=lambda unit: unit.start)
 
 
-def _with_missing_names(
-    connection: apsw.Connection, units: Sequence[Unit], text: str, thesaurus: Thesaurus
-) -> list[Unit]:
+def _with_missing_names(sight: Sight, units: Sequence[Unit], text: str, thesaurus: Thesaurus) -> list[Unit]:
     """Three or more neighbouring words that look like a name of this collection, but no passage holds them all.
 
     They look like one when each stands in titles and two neighbours share a title: then the title is simply
@@ -202,11 +199,11 @@ def _with_missing_names(
     """
     kept = list(units)
     for run in _runs(units, text):
-        titled = [unit for unit in run if not thesaurus.knows(unit.tokens) and _has(connection, "title : ", [unit])]
-        if len(titled) < 2 or len(run) < 3 or _has(connection, "", run):
+        titled = [unit for unit in run if not thesaurus.knows(unit.tokens) and _has(sight, "title : ", [unit])]
+        if len(titled) < 2 or len(run) < 3 or _has(sight, "", run):
             continue
-        name = _longest_titled(connection, run)
-        if len(name) > 2 and any(_has(connection, "title : ", pair) for pair in pairwise(name)):
+        name = _longest_titled(sight, run)
+        if len(name) > 2 and any(_has(sight, "title : ", pair) for pair in pairwise(name)):
             whole = text[name[0].start : name[-1].end]
             tokens = tuple(token for unit in name for token in unit.tokens)
             kept = [unit for unit in kept if unit not in name]
@@ -228,23 +225,22 @@ def _runs(units: Sequence[Unit], text: str) -> Iterator[list[Unit]]:
         yield run
 
 
-def _longest_titled(connection: apsw.Connection, run: Sequence[Unit]) -> list[Unit]:
+def _longest_titled(sight: Sight, run: Sequence[Unit]) -> list[Unit]:
     best: list[Unit] = []
     current: list[Unit] = []
     for unit in run:
-        current = [*current, unit] if _has(connection, "title : ", [unit]) else []
+        current = [*current, unit] if _has(sight, "title : ", [unit]) else []
         best = max(best, current, key=len)
     return best
 
 
-def _has(connection: apsw.Connection, column: str, units: Iterable[Unit]) -> bool:
+def _has(sight: Sight, column: str, units: Iterable[Unit]) -> bool:
     """Whether some passage holds all of the units, in that column when one is given."""
-    query = column + "(" + " AND ".join(_quoted(unit.text) for unit in units) + ")"
-    return fetch_one(connection, "SELECT 1 FROM words WHERE words MATCH ? LIMIT 1", (query,)) is not None
+    return sight.has(column + "(" + " AND ".join(_quoted(unit.text) for unit in units) + ")")
 
 
 def _with_compounds(
-    connection: apsw.Connection, units: Sequence[Unit], text: str, thesaurus: Thesaurus
+    sight: Sight, units: Sequence[Unit], text: str, thesaurus: Thesaurus
 ) -> tuple[list[Unit], dict[Unit, tuple[Unit, Unit]]]:
     """Two neighbouring words become one unit where the notes use them side by side ("rate limit")."""
     kept = list(units)
@@ -254,7 +250,7 @@ def _with_compounds(
         while position + 1 < len(run):
             first, second = run[position], run[position + 1]
             position += 1
-            if len(first.tokens) == len(second.tokens) == 1 and _stand_together(connection, first, second):
+            if len(first.tokens) == len(second.tokens) == 1 and _stand_together(sight, first, second):
                 whole = Unit(text[first.start : second.end], Kind.WORD, first.tokens + second.tokens, first.start)
                 parts[whole] = (first, second)
                 kept = [unit for unit in kept if unit not in {first, second}] + [whole]
@@ -262,10 +258,8 @@ def _with_compounds(
     return sorted(kept, key=lambda unit: unit.start), parts
 
 
-def _stand_together(connection: apsw.Connection, first: Unit, second: Unit) -> bool:
-    query = _quoted(f"{first.text} {second.text}")
-    select = "SELECT count(*) FROM (SELECT 1 FROM words WHERE words MATCH ? LIMIT ?)"
-    return bool(fetch(connection, select, (query, COMPOUND_COUNT))[0][0] >= COMPOUND_COUNT)
+def _stand_together(sight: Sight, first: Unit, second: Unit) -> bool:
+    return sight.count(_quoted(f"{first.text} {second.text}"), COMPOUND_COUNT) >= COMPOUND_COUNT
 
 
 def _quoted(text: str) -> str:

@@ -125,7 +125,7 @@ def _links(line: str) -> Iterator[tuple[str, str]]:
 def _front_chunk(front: FrontMatter, lines: Sequence[str]) -> Iterator[Chunk]:
     """People keep facts in front matter (`owner: Ada`); such a block is a passage of its own."""
     if front.has_facts and sum(map(len, lines[: front.line_count])) <= MAX_LINE_CHARACTERS:
-        yield Chunk(0, front.line_count, ())
+        yield Chunk(0, front.fact_lines, ())
 
 
 def _section(chunk: Chunk, lines: Sequence[str], title: str, note_date: str) -> Section:

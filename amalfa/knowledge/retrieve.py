@@ -28,6 +28,7 @@ from amalfa.knowledge.index import Index
 from amalfa.knowledge.passagetext import Texts
 from amalfa.knowledge.question import read_question
 from amalfa.knowledge.rank import Scored, rank
+from amalfa.knowledge.sight import Sight, private_notes, state_of
 from amalfa.knowledge.sought import Sought, look_up
 from amalfa.knowledge.sufficiency import Verdict, judge
 from amalfa.knowledge.synonyms import Thesaurus
@@ -77,26 +78,38 @@ class Retriever:
     def __init__(self, index: Index, *, local_only: Sequence[str] = (), embedder: Embedder | None = None) -> None:
         self._index = index
         self._is_local_only = matches_anywhere(local_only)
+        self._has_rules = bool(local_only)
+        self._private: tuple[object, frozenset[int]] | None = None
         self._thesaurus: Thesaurus | None = None
         self.vectors = Vectors(index, embedder, is_local_only=self._is_local_only) if embedder else None
 
-    async def retrieve(self, question: str, *, k: int = 6, within: Sequence[str] = ()) -> Evidence:
-        """The best `k` passages and whether they suffice; `within` narrows to notes by path or glob."""
-        found = await self._find(question, within)
-        passages = await anyio.to_thread.run_sync(self._as_they_are, found, k)
+    async def retrieve(
+        self, question: str, *, k: int = 6, within: Sequence[str] = (), without_private: bool = False
+    ) -> Evidence:
+        """The best `k` passages and whether they suffice; `within` narrows to notes by path or glob.
+
+        `without_private` looks as if the private notes were not there: they are neither shown nor named, and do
+        not count for what suffices.
+        """
+        found = await self._find(question, within, without_private)
+        passages, nearest = await anyio.to_thread.run_sync(self._as_they_are, found, k)
         is_sufficient = found.verdict.is_sufficient and bool(passages)
         reason = "" if is_sufficient else found.verdict.reason or "The notes changed since they were indexed."
-        nearest = tuple({s.candidate.path: s.candidate.title for s in found.ranked}.items())[:NEAREST]
         other_words = tuple((one.unit.text, _instead(one)) for one in found.sought if one.same or one.similar)
         return Evidence(passages, is_sufficient, reason, nearest, found.searched, found.indexed_at, other_words)
 
-    async def search(self, query: str, *, k: int = 10, within: Sequence[str] = ()) -> tuple[Passage, ...]:
+    async def search(
+        self, query: str, *, k: int = 10, within: Sequence[str] = (), without_private: bool = False
+    ) -> tuple[Passage, ...]:
         """The best `k` passages for a query, the best first, however little they may say."""
-        return await anyio.to_thread.run_sync(self._as_they_are, await self._find(query, within), k)
+        found = await self._find(query, within, without_private)
+        passages, _ = await anyio.to_thread.run_sync(self._as_they_are, found, k)
+        return passages
 
-    async def _find(self, question: str, within: Sequence[str]) -> "_Found":
+    async def _find(self, question: str, within: Sequence[str], without_private: bool) -> "_Found":
         near = await self._near_in_meaning(question)
-        return await self._index.database.read(partial(self._find_now, question=question, within=within, near=near))
+        wanted = _Wanted(question, tuple(within), without_private, tuple(near))
+        return await self._index.database.read(partial(self._find_now, wanted=wanted))
 
     async def _near_in_meaning(self, question: str) -> list[int]:
         if self.vectors is None:
@@ -107,22 +120,23 @@ class Retriever:
             log.warning("searching by words alone, because the question could not be embedded: %s", error.message)
             return []
 
-    def _find_now(self, connection: apsw.Connection, question: str, within: Sequence[str], near: list[int]) -> "_Found":
+    def _find_now(self, connection: apsw.Connection, wanted: "_Wanted") -> "_Found":
         tokenize = tokenizer_of(connection)
         if self._thesaurus is None:
             self._thesaurus = Thesaurus(tokenize)
-        notes = _notes_within(connection, within)
-        asked = read_question(question, tokenize)
-        sought = look_up(connection, asked, tokenize, self._thesaurus)
+        sight = Sight(connection, self._hidden(connection) if wanted.without_private else frozenset())
+        notes = sight.notes_that(matches_from_root(wanted.within) if wanted.within else None)
+        asked = read_question(wanted.question, tokenize)
+        sought = look_up(connection, asked, tokenize, self._thesaurus, hidden=sight.hidden)
         candidates = fetch_candidates(connection, sought, asked, notes)
-        by_meaning = [one for one in fetch_by_id(connection, near) if notes is None or one.note_id in notes]
+        by_meaning = [one for one in fetch_by_id(connection, wanted.near) if notes is None or one.note_id in notes]
         texts = Texts(tokenize)
         ranked = rank(_each_once(candidates, by_meaning), sought, asked, texts)
         leading = leading_texts(ranked, sought, texts, is_indirect=asked.is_indirect)
         linked = fetch_linked(connection, leading, notes, besides=_named_notes(sought))
         hops = {source: rank(found, sought, asked, texts, is_linked=True) for source, found in linked.items()}
         verdict = judge(asked, sought, ranked, hops, near=[one.id for one in by_meaning[:FIRST_BY_MEANING]])
-        verdict = _weighed(connection, verdict, sought, ranked, texts)
+        verdict = _weighed(sight, verdict, sought, ranked, texts)
         ordered = without_repeats(
             fused(
                 with_linked(ranked, hops, sought),
@@ -131,23 +145,53 @@ class Retriever:
             )
         )
         searched = len(notes) if notes is not None else int(fetch(connection, "SELECT count(*) FROM note")[0][0])
-        indexed = fetch_one(connection, "SELECT value FROM state WHERE key = 'updated_at'")
         return _Found(
-            ordered, verdict, searched, indexed[0] if indexed else None, _neighbours(connection, ordered), sought
+            ordered,
+            verdict,
+            searched,
+            _updated_at(connection),
+            _neighbours(connection, ordered),
+            sought,
+            wanted.without_private,
         )
 
-    def _as_they_are(self, found: "_Found", k: int) -> tuple[Passage, ...]:
-        """The first `k` passages that still stand in their files."""
+    def _hidden(self, connection: apsw.Connection) -> frozenset[int]:
+        """The private notes, as the index knows them; what changed since is seen when a passage is read."""
+        state, known = state_of(connection), self._private
+        if known is not None and known[0] == state:
+            return known[1]
+        # Where each note really is takes a look at the disk for every one, so it is kept while the index stays.
         reader = FreshReader(self._index.files, self._is_local_only)
+        private = private_notes(connection, reader.stays_here if self._has_rules else None)
+        self._private = (state, private)
+        return private
+
+    def _as_they_are(self, found: "_Found", k: int) -> tuple[tuple[Passage, ...], tuple[tuple[str, str], ...]]:
+        """The first `k` passages that still stand in their files, and (path, title) of the notes that come closest."""
+        reader = FreshReader(self._index.files, self._is_local_only)
+        ranked = found.ranked
+        if found.without_private:
+            ranked = [scored for scored in ranked if not reader.is_private(scored.candidate)]
         called = _called(found.sought)
         passages: list[Passage] = []
-        for scored in found.ranked:
+        for scored in ranked:
             if len(passages) == k:
                 break
             passage = reader.passage(scored.candidate, scored.score, found.neighbours.get(scored.candidate.id))
             if passage is not None and not any(_overlap(passage, other) for other in passages):
                 passages.append(_with_name(passage, called.get(scored.candidate.note_id, "")))
-        return tuple(passages)
+        nearest = {scored.candidate.path: scored.candidate.title for scored in ranked}
+        return tuple(passages), tuple(nearest.items())[:NEAREST]
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What is looked for, and where. `near` are the passages nearest in meaning, by id."""
+
+    question: str
+    within: tuple[str, ...]
+    without_private: bool
+    near: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,28 +202,27 @@ class _Found:
     indexed_at: str | None
     neighbours: dict[int, Candidate] = field(default_factory=dict)
     sought: tuple[Sought, ...] = ()
+    without_private: bool = False
 
 
 def _weighed(
-    connection: apsw.Connection, verdict: Verdict, sought: Sequence[Sought], ranked: Sequence[Scored], texts: Texts
+    sight: Sight, verdict: Verdict, sought: Sequence[Sought], ranked: Sequence[Scored], texts: Texts
 ) -> Verdict:
     """A doubtful verdict held against the notes on other things that lie beside those found."""
     if not verdict.is_doubtful:
         return verdict
     folders = {top_folder(scored.candidate.path) for scored in ranked[:FOUND_BESIDE] if scored.is_about} - {""}
-    alike = fetch_alike(connection, sought, folders)
+    alike = fetch_alike(sight, sought, folders)
     section = better_section(alike, sought, texts, share=verdict.share)
-    if not section or has_section(connection, sought, section):
+    if not section or has_section(sight, sought, section):
         return verdict
     names = ", ".join(f"“{one.unit.text}”" for one in sought if one.is_named)
     return Verdict(False, verdict.share, f"Other notes have a section “{section}”, but none on {names} has.")
 
 
-def _notes_within(connection: apsw.Connection, within: Sequence[str]) -> frozenset[int] | None:
-    if not within:
-        return None
-    matches = matches_from_root(within)
-    return frozenset(note_id for note_id, path in fetch(connection, "SELECT id, path FROM note") if matches(path))
+def _updated_at(connection: apsw.Connection) -> str | None:
+    found = fetch_one(connection, "SELECT value FROM state WHERE key = 'updated_at'")
+    return str(found[0]) if found else None
 
 
 def _each_once(*groups: Iterable[Candidate]) -> list[Candidate]:

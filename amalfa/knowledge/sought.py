@@ -10,12 +10,15 @@ import apsw
 
 from amalfa.knowledge.naming import Named, find_names
 from amalfa.knowledge.question import Kind, Question, Unit
+from amalfa.knowledge.sight import Sight
 from amalfa.knowledge.stopwords import is_light, is_soft, stop_words
 from amalfa.knowledge.synonyms import Expression, Thesaurus
 from amalfa.knowledge.words import Tokenize, fold
 from amalfa.store.rows import fetch
 
 COUNT_LIMIT = 2_000
+COUNT_MOST = 10_000
+"""How far the passages with a single word are counted where the list of words, which knows, cannot be used."""
 
 LIGHT_WEIGHT = 0.3
 SCENE_SHARE = 0.4
@@ -92,22 +95,31 @@ def _spaced(tokens: Sequence[str]) -> str:
 
 
 def look_up(
-    connection: apsw.Connection, question: Question, tokenize: Tokenize, thesaurus: Thesaurus
+    connection: apsw.Connection,
+    question: Question,
+    tokenize: Tokenize,
+    thesaurus: Thesaurus,
+    *,
+    hidden: frozenset[int] = frozenset(),
 ) -> tuple[Sought, ...]:
-    """The units of a question with what the index knows of each, in the order of the question."""
-    naming = find_names(connection, question, tokenize, thesaurus)
-    known = _Known(connection, thesaurus, max(1, _total(connection)))
+    """The units of a question with what the index knows of each, in the order of the question.
+
+    The notes in `hidden` are left out of all that is known.
+    """
+    sight = Sight(connection, hidden)
+    naming = find_names(sight, question, tokenize, thesaurus)
+    known = _Known(sight, thesaurus, max(1, _total(connection)))
     return tuple(known.sought(unit, naming.named.get(unit), naming.parts.get(unit, ())) for unit in naming.units)
 
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    connection: apsw.Connection
+    sight: Sight
     thesaurus: Thesaurus
     total: int
 
     def sought(self, unit: Unit, named: Named | None, parts: Sequence[Unit]) -> Sought:
-        count = _count(self.connection, unit)
+        count = _count(self.sight, unit)
         similar = self.thesaurus.others(unit.tokens) if unit.kind is Kind.WORD else ()
         # A word the notes never use is as telling as what they say instead.
         used = count or self._most_used(similar)
@@ -124,11 +136,14 @@ class _Known:
         )
 
     def _most_used(self, expressions: Sequence[Expression]) -> int:
-        words = [one.tokens[0] for one in expressions if len(one.tokens) == 1]
+        single = [one for one in expressions if len(one.tokens) == 1]
+        if self.sight.hidden:
+            return max((self.sight.count(match_expression(one), COUNT_MOST) for one in single), default=0)
+        words = [one.tokens[0] for one in single]
         if not words:
             return 0
         select = "SELECT coalesce(max(doc), 0) FROM vocabulary WHERE term IN (SELECT value FROM json_each(?))"
-        return int(fetch(self.connection, select, (json.dumps(words),))[0][0])
+        return int(fetch(self.sight.connection, select, (json.dumps(words),))[0][0])
 
 
 def _is_everyday(unit: Unit) -> bool:
@@ -146,14 +161,14 @@ def _weight(unit: Unit, count: int, total: int) -> float:
     return weight * SCENE_SHARE if unit.is_scene else weight
 
 
-def _count(connection: apsw.Connection, unit: Unit) -> int:
+def _count(sight: Sight, unit: Unit) -> int:
     """In how many passages a unit stands as written, as far as that matters."""
-    if len(unit.tokens) == 1 and unit.kind is not Kind.UNSPACED:
-        rows = fetch(connection, "SELECT doc FROM vocabulary WHERE term = ?", unit.tokens)
+    is_word = len(unit.tokens) == 1 and unit.kind is not Kind.UNSPACED
+    if is_word and not sight.hidden:
+        rows = fetch(sight.connection, "SELECT doc FROM vocabulary WHERE term = ?", unit.tokens)
         return int(rows[0][0]) if rows else 0
     query = match_expression(Expression(unit.text, unit.tokens), unit.kind)
-    select = "SELECT count(*) FROM (SELECT 1 FROM words WHERE words MATCH ? LIMIT ?)"
-    return int(fetch(connection, select, (query, COUNT_LIMIT))[0][0])
+    return sight.count(query, COUNT_MOST if is_word else COUNT_LIMIT)
 
 
 def match_expression(expression: Expression, kind: Kind = Kind.WORD) -> str:

@@ -36,18 +36,28 @@ class _Plain:
     places: tuple[tuple[int, int], ...]
 
 
-def find_words(words: str, lines: Sequence[str], first_line: int = 1) -> Stretch | None:
-    """Where `words` stand in `lines`, of which the first is number `first_line`; None when they do not.
+class Page:
+    """Lines in which words can be looked for again and again; the first one is number `first_line`."""
 
-    An ellipsis in `words` stands for anything in between, and the first letter may be of either case.
-    """
-    parts = [_plain(part.split("\n")).text for part in re.split(r"\s*(?:…|\.{3}|\[\.{3}\]|\[…\])\s*", words)]
-    wanted = [part for part in parts if part]
-    if not wanted:
-        return None
-    source = _plain(lines)
-    span = _span(wanted, source.text)
-    return _stretch(source, *span, lines, first_line) if span else None
+    def __init__(self, lines: Sequence[str], first_line: int = 1) -> None:
+        self._lines = lines
+        self._first_line = first_line
+        self._plain = _plain(lines)
+
+    def find(self, words: str) -> Stretch | None:
+        """Where `words` stand; None when they do not.
+
+        An ellipsis in `words` stands for anything in between, and the first letter may be of either case.
+        """
+        parts = [_plain(part.split("\n")).text for part in re.split(r"\s*(?:…|\.{3}|\[\.{3}\]|\[…\])\s*", words)]
+        wanted = [part for part in parts if part]
+        span = _span(wanted, self._plain.text) if wanted else None
+        return _stretch(self._plain, *span, self._lines, self._first_line) if span else None
+
+
+def find_words(words: str, lines: Sequence[str], first_line: int = 1) -> Stretch | None:
+    """Where `words` stand in `lines`, of which the first is number `first_line`; see `Page.find`."""
+    return Page(lines, first_line).find(words)
 
 
 def sentences(lines: Sequence[str], first_line: int = 1) -> list[Stretch]:

@@ -11,14 +11,16 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Unpack
 
-from amalfa.calls import JsonSchema, Prompt
+from amalfa.calls import Prompt
 from amalfa.errors import CallError, ContextTooLong, PaymentRequired
 from amalfa.messages import Message
 from amalfa.providers.anthropic_messages import MessagesReply
+from amalfa.providers.anthropic_turns import anthropic_turns, stops_of, tools_of
 from amalfa.providers.api import ApiProvider, Means
 from amalfa.providers.asked import Asked
 from amalfa.providers.endpoint import Endpoint
-from amalfa.providers.json_shapes import Shape, messages_for
+from amalfa.providers.expected import expected_of
+from amalfa.providers.json_shapes import Shape, spoken_for
 from amalfa.providers.manners import FormatRefused, Manner, Manners, Remedy
 from amalfa.providers.provider import Event, Request
 from amalfa.providers.refusals import Refusal, context_too_long, described, failure_by_status, refusal_of_status
@@ -49,15 +51,15 @@ class AnthropicProvider(ApiProvider):
     async def stream(self, request: Request) -> AsyncGenerator[Event, None]:
         """See `Provider.stream`. The cost is never told, so a usage has tokens only."""
         self._api.check_key()
-        shapes = shapes_for(request.prompt.schema)
+        shapes = shapes_for(request.prompt)
         asking = self._manners.stream(request.model, shapes, lambda manner: self._ask(request, manner))
         async with aclosing(self._with_nearest(request, asking)) as events:
             async for event in events:
                 yield event
 
     async def _ask(self, request: Request, manner: Manner) -> AsyncGenerator[Event, None]:
-        started_s = self._api.clock.monotonic_s()
         async with self._api.post("/messages", body_of(request, manner), request) as reply:
+            started_s = self._api.clock.monotonic_s()
             if reply.status >= 400:
                 raise await self._refusal(reply, request)
             message = MessagesReply(
@@ -65,7 +67,7 @@ class AnthropicProvider(ApiProvider):
                 failure,
                 headers=reply.headers,
                 now=self._api.clock.now(),
-                max_tokens=request.prompt.max_tokens,
+                expected=expected_of(request.prompt),
                 is_tool=manner.shape == "tool",
             )
             asked = self._api.asked(request.model)
@@ -81,23 +83,30 @@ class AnthropicProvider(ApiProvider):
         return FormatRefused(error, found) if found else error
 
 
-def shapes_for(schema: JsonSchema | None) -> Sequence[Shape]:
-    """The output formats to ask for, each for the case that the one before is refused. A tool's input is an object."""
-    if schema is None:
+def shapes_for(prompt: Prompt) -> Sequence[Shape]:
+    """The output formats to ask for, each for the case that the one before is refused. A tool's input is an object.
+
+    Beside tools of the caller's the schema is told in words: a tool that has to be called would leave them none.
+    """
+    if prompt.schema is None:
         return ("text",)
-    return ("tool", "words") if schema.get("type") == "object" else ("words",)
+    return ("tool", "words") if prompt.schema.get("type") == "object" and prompt.tools is None else ("words",)
 
 
 def body_of(request: Request, manner: Manner) -> JsonObject:
-    """The request's JSON."""
-    prompt = request.prompt
-    system, messages = _spoken(prompt, manner.shape)
+    """The request's JSON. The API knows neither a seed nor penalties, so they are left out."""
+    prompt, sampling = request.prompt, request.prompt.sampling
+    system, messages = anthropic_turns(_messages(prompt, manner.shape))
     body: dict[str, object] = {
         "model": request.model,
         "max_tokens": max(prompt.max_tokens, 1),
         "messages": messages,
         "stream": True,
+        **stops_of(sampling.stop),
+        **tools_of(prompt.tools),
     }
+    if sampling.top_p is not None:
+        body["top_p"] = sampling.top_p
     if system:
         body["system"] = system
     if manner.has_temperature:
@@ -140,16 +149,8 @@ def _too_long(refusal: Refusal, asked: Asked) -> ContextTooLong:
     return error
 
 
-def _spoken(prompt: Prompt, shape: Shape) -> tuple[str, list[dict[str, str]]]:
-    """The system text, which stands apart here, and the messages; empty ones, which are refused, left out."""
-    said = [message for message in _messages(prompt, shape) if message["content"].strip()]
-    system = "\n\n".join(message["content"] for message in said if message["role"] == "system")
-    others = [message for message in said if message["role"] != "system"]
-    return (system, others) if others else ("", [{"role": "user", "content": system}])
-
-
-def _messages(prompt: Prompt, shape: Shape) -> list[dict[str, str]]:
+def _messages(prompt: Prompt, shape: Shape) -> Sequence[Message]:
     if shape != "tool":
-        return messages_for(prompt, shape)
+        return spoken_for(prompt, shape)
     told = Message("system", f"Reply by calling the tool {TOOL_NAME}: its input is the whole reply.")
-    return [{"role": message.role, "content": message.content} for message in (*prompt.messages, told)]
+    return (*prompt.messages, told)

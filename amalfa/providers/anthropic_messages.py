@@ -1,16 +1,18 @@
 """Reads a reply of Anthropic's Messages API, streamed or whole, and decides whether it is one. Does no I/O."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 
-from amalfa.calls import Usage
+from amalfa.calls import Finish, Usage
 from amalfa.errors import BadReply, CallError, ContextTooLong, ModelRefused, Truncated, UpstreamBroken
 from amalfa.providers.asked import Asked
 from amalfa.providers.chat_reply import known_id
-from amalfa.providers.provider import Finished
+from amalfa.providers.expected import Expected
+from amalfa.providers.provider import Finished, ToolCallDelta
 from amalfa.providers.refusals import Refusal, refusal_inside
 from amalfa.providers.runaway import RunawayGuard
+from amalfa.providers.tool_fragments import CallFragments
 from amalfa.providers.untrusted_json import (
     JsonObject,
     count_at,
@@ -36,7 +38,7 @@ class MessagesReply:
         *,
         headers: Mapping[str, str],
         now: datetime,
-        max_tokens: int,
+        expected: Expected,
         is_tool: bool = False,
     ) -> None:
         self.is_done = False
@@ -47,7 +49,10 @@ class MessagesReply:
         self._headers = headers
         self._now = now
         self._is_tool = is_tool
-        self._guard = RunawayGuard(asked.model, max_tokens=max_tokens)
+        self._expected = expected
+        self._guard = RunawayGuard(asked.model, max_tokens=expected.max_tokens)
+        self._calls = CallFragments()
+        self._pieces: list[ToolCallDelta] = []
         self._stop_reason = ""
         self._model = ""
         self._counts: dict[str, int] = {}
@@ -104,13 +109,26 @@ class MessagesReply:
         self.is_done = True
         return "".join(map(self._whole_block, objects_at(whole, "content")))
 
+    def calls(self) -> Iterator[ToolCallDelta]:
+        """The pieces of tool calls that have come since they were asked for last."""
+        pieces, self._pieces = self._pieces, []
+        yield from pieces
+
     def finished(self, ms: int) -> Finished:
         """The terminal event, once the stream has ended. Raises CallError when the reply is not whole."""
-        model = self._asked.model
         self._check_whole()
+        finish = self._finish()
+        self._pieces += self._calls.end()
+        return Finished(self._counted(ms), self._model or self._asked.model, self.generation_id or None, finish)
+
+    def _finish(self) -> Finish:
+        """How the reply ended, where that is well."""
+        model = self._asked.model
         match self._stop_reason:
             case "end_turn" | "stop_sequence" | "tool_use":
                 pass
+            case "max_tokens" if self._expected.may_be_cut:
+                return "length"
             case "max_tokens":
                 message = f"The reply of {model} was cut at its limit of tokens."
                 raise Truncated(message, hint="raise maxTokens of the task", is_at_limit=True)
@@ -121,9 +139,11 @@ class MessagesReply:
                 raise ModelRefused(f"{model} refused to answer this.", hint="choose another model")
             case other:
                 raise BadReply(f"The reply of {model} ended with {self._asked.shown(other)} instead of an answer.")
+        if self._calls.has_calls:
+            return "tool_calls"
         if not self.has_text:
             raise BadReply(f"{model} answered with nothing.")
-        return Finished(self._counted(ms), self._model or model, self.generation_id or None)
+        return "stop"
 
     def _refuse_error(self, event: JsonObject) -> None:
         refusal = refusal_inside(event, self._headers)
@@ -138,10 +158,14 @@ class MessagesReply:
     def _block(self, event: JsonObject, block: JsonObject) -> str:
         if self._is_tool and self._tool_at is None and text_at(block, "type") == "tool_use":
             self._tool_at = event.get("index")
+        if self._takes_calls and text_at(block, "type") == "tool_use":
+            self._called(event.get("index"), block)
         return "" if self._is_tool else self._said(text_at(block, "text"))
 
     def _added(self, event: JsonObject, delta: JsonObject) -> str:
         kind = text_at(delta, "type")
+        if self._takes_calls and kind == "input_json_delta":
+            self._called(event.get("index"), {"input": text_at(delta, "partial_json")})
         if not self._is_tool:
             return self._said(text_at(delta, "text") if kind == "text_delta" else "")
         is_input = kind == "input_json_delta" and event.get("index") == self._tool_at
@@ -153,11 +177,27 @@ class MessagesReply:
         return self._said("{}") if is_empty else ""
 
     def _whole_block(self, block: JsonObject) -> str:
+        if self._takes_calls and text_at(block, "type") == "tool_use":
+            self._called(None, block)
         if not self._is_tool:
             return self._said(text_at(block, "text") if text_at(block, "type") == "text" else "")
         if text_at(block, "type") != "tool_use" or self.has_text:
             return ""
         return self._said(json.dumps(block.get("input"), ensure_ascii=False))
+
+    @property
+    def _takes_calls(self) -> bool:
+        return self._expected.has_tools and not self._is_tool
+
+    def _called(self, index: object, block: JsonObject) -> None:
+        """Note what a block of a tool's use adds. A block of a stream begins with an empty input, which comes after."""
+        given = block.get("input")
+        function = {"name": text_at(block, "name"), "arguments": given if given else ""}
+        told = {} if index is None else {"index": index}
+        called = list(self._calls.take([{**told, "id": text_at(block, "id"), "function": function}]))
+        if called:
+            self._guard.count_piece()
+        self._pieces += called
 
     def _said(self, text: str) -> str:
         if text:

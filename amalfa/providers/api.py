@@ -14,6 +14,7 @@ from amalfa.errors import CallError, ModelMissing, Stalled, Unauthorized, Upstre
 from amalfa.providers.asked import Asked
 from amalfa.providers.configured import ConfiguredProvider
 from amalfa.providers.endpoint import Address, Endpoint
+from amalfa.providers.pacer import Load, Pace, Pacer
 from amalfa.providers.patience import Patience
 from amalfa.providers.provider import Event, Host, Presence, Request
 from amalfa.providers.reply import Reply
@@ -30,6 +31,7 @@ class Means(TypedDict):
     clock: Clock
     patience: NotRequired[Patience | None]
     transport: NotRequired[Transport | None]
+    pacer: NotRequired[Pacer | None]
 
 
 class Api:
@@ -42,11 +44,13 @@ class Api:
         clock: Clock,
         patience: Patience | None = None,
         transport: Transport | None = None,
+        pacer: Pacer | None = None,
         headers: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.endpoint = endpoint
         self.clock = clock
         self.patience = _for_tier(patience or Patience(), endpoint)
+        self.pacer = pacer or Pacer(Pace(), clock)
         self._headers = headers
         self._wire = Wire(endpoint, clock=clock, patience=self.patience, transport=transport)
 
@@ -65,8 +69,7 @@ class Api:
 
     @asynccontextmanager
     async def post(self, path: str, body: JsonObject, request: Request) -> AsyncGenerator[Reply, None]:
-        """The reply to one attempt, whatever its status. Leaving the block hangs up, which ends work and bill."""
-        started_s = self.clock.monotonic_s()
+        """The reply to one attempt, whatever its status, when its turn has come. Leaving the block hangs up."""
         outgoing = Outgoing(
             self.address,
             path,
@@ -74,9 +77,16 @@ class Api:
             body=json.dumps(body, separators=(",", ":"), default=dict).encode(),
             headers=self._headers,
         )
-        clock = self._wire.reply_clock(self.endpoint.deadline_s(request.deadline_s, now_s=started_s))
-        async with self._wire.open(outgoing, clock) as reply:
-            yield reply
+        async with self.pacer.turn(request.lane, request.model, self.endpoint.name, request.deadline_s):
+            clock = self._wire.reply_clock(self._deadline_s(request))
+            async with self._wire.open(outgoing, clock) as reply:
+                yield reply
+
+    def _deadline_s(self, request: Request) -> float:
+        """When an attempt that starts now must be over."""
+        now_s = self.clock.monotonic_s()
+        limit_s = float("inf") if request.limit_s is None else request.limit_s
+        return self.endpoint.deadline_s(min(request.deadline_s, now_s + limit_s), now_s=now_s)
 
     async def get(self, path: str, *, deadline_s: float) -> tuple[int, bytes]:
         """Status and body of a GET that holds none of the user's text. Raises CallError."""
@@ -123,6 +133,11 @@ class ApiProvider(ConfiguredProvider):
         super().__init__(endpoint)
         self._api = Api(endpoint, headers=self.demanded_headers, **means)
         self._names: Sequence[str] | None = None
+
+    @property
+    def load(self) -> Load:
+        """The calls that run and wait now."""
+        return self._api.pacer.load
 
     def standing(self) -> Presence | None:
         """What forbids trying it, known without asking anybody; None when nothing does."""

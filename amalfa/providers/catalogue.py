@@ -7,7 +7,7 @@ import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from types import MappingProxyType
 
@@ -19,7 +19,7 @@ from amalfa.clock import Clock
 from amalfa.config.routing_settings import CatalogEntry
 from amalfa.errors import CallError
 from amalfa.providers.catalogue_files import ListFile, read_lists, write_list
-from amalfa.providers.model_facts import Facts, Listed, Listing
+from amalfa.providers.model_facts import Facts, Informed, Listed, Listing
 from amalfa.providers.ollama_names import is_cloud_name
 from amalfa.providers.openrouter_catalogue import facts_as_asked, is_choosable, listed_name
 from amalfa.providers.provider import Provider
@@ -123,7 +123,7 @@ class CatalogueKeeper:
         self._made.clear()
 
     def catalogue(self, settings_catalog: Mapping[str, CatalogEntry], providers: Mapping[str, Provider]) -> Catalogue:
-        """What is known under one configuration; the same object while nothing changed."""
+        """What is known under one configuration; the same object while nothing changed. Its providers hear of it."""
         today = self._clock.now().date()
         for made in self._made:
             if made.settings is settings_catalog and made.providers is providers and made.day == today:
@@ -138,6 +138,9 @@ class CatalogueKeeper:
             _providers=dict(providers),
             _shipped=self._shipped,
         )
+        for name, provider in providers.items():
+            if isinstance(provider, Informed):
+                provider.inform(partial(_facts_at, catalogue, name))
         self._made = [_Made(settings_catalog, providers, today, catalogue), *self._made][:CATALOGUES_KEPT]
         return catalogue
 
@@ -218,6 +221,10 @@ class _Made:
     providers: Mapping[str, Provider]
     day: date
     catalogue: Catalogue
+
+
+def _facts_at(catalogue: Catalogue, provider: str, model: str) -> Facts:
+    return catalogue.facts(ModelName(provider, model))
 
 
 def _written(catalog: Mapping[str, CatalogEntry], providers: Mapping[str, Provider]) -> dict[ModelName, Facts]:

@@ -82,6 +82,8 @@ def _written(listed: Listed) -> dict[str, object]:
         "output_usd": facts.price.output_usd if facts.price else None,
         "context": facts.context_tokens,
         "json": facts.has_json,
+        "json_object": facts.has_json_object,
+        "tools": facts.has_tools,
         "expires": listed.expires.isoformat() if listed.expires else None,
     }
     return {key: value for key, value in told.items() if value is not None}
@@ -89,16 +91,22 @@ def _written(listed: Listed) -> dict[str, object]:
 
 def _listed(entry: JsonObject) -> Listed:
     read, written = number_at(entry, "input_usd"), number_at(entry, "output_usd")
-    has_json = entry.get("json")
     facts = Facts(
         price=Price(read, written) if read is not None and written is not None else None,
         context_tokens=count_at(entry, "context"),
-        has_json=has_json if isinstance(has_json, bool) else None,
+        has_json=_told(entry, "json"),
+        has_json_object=_told(entry, "json_object"),
+        has_tools=_told(entry, "tools"),
     )
     expires: date | None = None
     with suppress(ValueError):
         expires = date.fromisoformat(text_at(entry, "expires"))
     return Listed(facts, expires)
+
+
+def _told(entry: JsonObject, key: str) -> bool | None:
+    value = entry.get(key)
+    return value if isinstance(value, bool) else None
 
 
 def _moment(text: str) -> datetime | None:

@@ -12,12 +12,14 @@ from amalfa.errors import CallError
 from amalfa.providers.api import Api
 from amalfa.providers.asked import Asked
 from amalfa.providers.chat_reply import ChatReply, Judge
+from amalfa.providers.expected import expected_of
 from amalfa.providers.json_shapes import Shape
 from amalfa.providers.manners import FormatRefused, Manner, Manners
 from amalfa.providers.provider import Event, Request
 from amalfa.providers.refusals import refusal_of_status
 from amalfa.providers.reply import Reply
 from amalfa.providers.streamed_reply import hear
+from amalfa.providers.turns import LEAST_NEEDED
 from amalfa.providers.untrusted_json import JsonObject
 
 # Some providers refuse a smaller limit than this.
@@ -27,8 +29,8 @@ FEWEST_TOKENS = 16
 class Dialect(Judge, Protocol):
     """One API's version of the protocol."""
 
-    def shapes(self, schema: JsonSchema | None) -> Sequence[Shape]:
-        """The output formats to ask for, each for the case that the one before is refused."""
+    def shapes(self, schema: JsonSchema | None, model: str) -> Sequence[Shape]:
+        """The output formats to ask the model for, each for the case that the one before is refused."""
         ...
 
     def body(self, request: Request, shape: Shape) -> JsonObject:
@@ -47,18 +49,18 @@ class ChatCompletions:
     async def stream(self, request: Request) -> AsyncGenerator[Event, None]:
         """One reply. When nobody serves the model as it is asked, it is asked again in a way that demands less."""
         self._api.check_key()
-        shapes = self._dialect.shapes(request.prompt.schema)
+        shapes = self._dialect.shapes(request.prompt.schema, request.model)
         asking = self._manners.stream(request.model, shapes, lambda manner: self._ask(request, manner))
         async with aclosing(asking) as events:
             async for event in events:
                 yield event
 
     async def _ask(self, request: Request, manner: Manner) -> AsyncGenerator[Event, None]:
-        started_s = self._api.clock.monotonic_s()
         body = {**self._dialect.body(request, manner.shape), "stream": True}
         if not manner.has_temperature:
-            body.pop("temperature", None)
+            body = {key: value for key, value in body.items() if key not in LEAST_NEEDED}
         async with self._api.post("/chat/completions", body, request) as reply:
+            started_s = self._api.clock.monotonic_s()
             if reply.status >= 400:
                 raise await self._refusal(reply, self._api.asked(request.model))
             chat = self._chat(reply, request)
@@ -79,5 +81,5 @@ class ChatCompletions:
             self._dialect,
             headers=reply.headers,
             now=self._api.clock.now(),
-            max_tokens=max(request.prompt.max_tokens, FEWEST_TOKENS),
+            expected=expected_of(request.prompt, fewest_tokens=FEWEST_TOKENS),
         )

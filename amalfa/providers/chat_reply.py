@@ -1,17 +1,19 @@
 """Reads the reply of a chat-completion API, streamed or whole, and decides whether it is one. Does no I/O."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Protocol
 
-from amalfa.calls import Usage
+from amalfa.calls import Finish, Usage
 from amalfa.errors import BadReply, CallError, ModelRefused, Truncated, UpstreamBroken
 from amalfa.providers.asked import Asked
+from amalfa.providers.expected import Expected
 from amalfa.providers.manners import FormatRefused, Remedy
-from amalfa.providers.provider import Finished
+from amalfa.providers.provider import Finished, ToolCallDelta
 from amalfa.providers.refusals import Refusal, refusal_inside
 from amalfa.providers.runaway import RunawayGuard
+from amalfa.providers.tool_fragments import CallFragments
 from amalfa.providers.untrusted_json import (
     EMPTY,
     JsonObject,
@@ -43,7 +45,7 @@ class ChatReply:
     """One reply as its pieces arrive. Errors are looked for before content, in every piece."""
 
     def __init__(
-        self, asked: Asked, judge: Judge, *, headers: Mapping[str, str], now: datetime, max_tokens: int
+        self, asked: Asked, judge: Judge, *, headers: Mapping[str, str], now: datetime, expected: Expected
     ) -> None:
         self.is_done = False
         self.has_text = False
@@ -51,7 +53,10 @@ class ChatReply:
         self._judge = judge
         self._headers = headers
         self._now = now
-        self._guard = RunawayGuard(asked.model, max_tokens=max_tokens)
+        self._expected = expected
+        self._guard = RunawayGuard(asked.model, max_tokens=expected.max_tokens)
+        self._calls = CallFragments()
+        self._pieces: list[ToolCallDelta] = []
         self._finish_reason = ""
         self._refused_with = ""
         self._saw_choice = False
@@ -97,13 +102,28 @@ class ChatReply:
         self.is_done = True
         return text
 
+    def calls(self) -> Iterator[ToolCallDelta]:
+        """The pieces of tool calls that have come since they were asked for last."""
+        pieces, self._pieces = self._pieces, []
+        yield from pieces
+
     def finished(self, ms: int) -> Finished:
         """The terminal event, once the stream has ended. Raises CallError when the reply is not whole."""
         self._check_whole()
-        model = self._asked.model
+        finish = self._finish()
+        self._pieces += self._calls.end()
+        return Finished(self._counted(ms), self._model or self._asked.model, self.generation_id or None, finish)
+
+    def _finish(self) -> Finish:
+        """How the reply ended, where that is well. Some APIs say `stop`, or nothing, after calls of tools."""
+        model, has_calls = self._asked.model, self._calls.has_calls
         match self._finish_reason:
-            case "stop":
+            case "stop" | "":
                 pass
+            case "tool_calls" if has_calls:
+                pass
+            case "length" if self._expected.may_be_cut:
+                return "length"
             case "length":
                 raise self._too_long()
             case "content_filter":
@@ -113,9 +133,11 @@ class ChatReply:
                 raise UpstreamBroken(f"{model} failed while answering and did not say why.")
             case other:
                 raise BadReply(f"The reply of {model} ended with {self._asked.shown(other)} instead of an answer.")
-        if not self.has_text:
+        if not self._calls.are_named:
+            raise BadReply(f"{model} called a tool without saying which.")
+        if not self.has_text and not has_calls:
             raise BadReply(f"{model} answered with nothing.")
-        return Finished(self._counted(ms), self._model or model, self.generation_id or None)
+        return "tool_calls" if has_calls else "stop"
 
     def _take_object(self, holder: JsonObject, key: str) -> str:
         refusal = refusal_inside(holder, self._headers)
@@ -131,9 +153,11 @@ class ChatReply:
         self._finish_reason = text_at(choice, "finish_reason") or self._finish_reason
         self._refused_with += text_at(said, "refusal")
         text = text_at(said, "content")
-        if text:
+        called = list(self._calls.take(objects_at(said, "tool_calls"))) if self._expected.has_tools else []
+        self._pieces += called
+        if text or called:
             self._guard.count_piece()
-            self.has_text = True
+        self.has_text = self.has_text or bool(text)
         return text
 
     def _failure(self, refusal: Refusal, holder: JsonObject) -> CallError | FormatRefused:
@@ -143,14 +167,14 @@ class ChatReply:
         choice = next(iter(objects_at(holder, "choices")), EMPTY)
         # Routers bill neither what never began nor what ends with this reason; any other break they may.
         self._is_unbilled = not self._saw_choice or text_at(choice, "finish_reason") == "error"
-        if not self.has_text and (remedy := self._judge.remedy(refusal)):
+        if not self.has_text and not self._calls.has_calls and (remedy := self._judge.remedy(refusal)):
             return FormatRefused(error, remedy)
         return error
 
     def _check_whole(self) -> None:
-        if self.is_done and self._finish_reason:
+        if self.is_done and (self._finish_reason or self._calls.has_calls):
             return
-        if self.has_text or self._finish_reason:
+        if self.has_text or self._finish_reason or self._calls.has_calls:
             raise Truncated(f"The reply of {self._asked.model} ended before it was whole.")
         self._is_unbilled = True
         raise UpstreamBroken(f"{self._asked.where} sent an empty reply for {self._asked.model}.", hint="ask again")

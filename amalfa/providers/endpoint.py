@@ -90,7 +90,9 @@ class Endpoint:
     `key_hint` says where a key is to be put. `off_reason` is "" unless nothing may be sent to a cloud now;
     it covers models that a local host forwards as well. `attempt_s` bounds each attempt; None leaves that
     to the call's deadline. `num_ctx` is the context window of the Ollama models that `num_ctx_of` does not name.
-    `auto_pull`: a model that no Ollama host has is downloaded when it is asked.
+    `auto_pull`: a model that no Ollama host has is downloaded when it is asked. `slots_per_host` is how many calls of
+    one model a host of Ollama works on at once; None: as many as it turns out to. `people_waiting_max` bounds the calls
+    of people that wait at one host; None: any number.
     """
 
     name: str
@@ -109,6 +111,8 @@ class Endpoint:
     num_ctx_of: Mapping[str, int] = field(default_factory=dict)
     keep_alive: str | int = "5m"
     auto_pull: bool = False
+    slots_per_host: int | None = None
+    people_waiting_max: int | None = None
 
     @property
     def is_verified_local(self) -> bool:

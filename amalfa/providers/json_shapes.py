@@ -7,11 +7,14 @@ from typing import Literal
 
 from amalfa.calls import JsonSchema, Prompt
 from amalfa.messages import Message
+from amalfa.providers.model_facts import Facts
+from amalfa.providers.turns import chat_turn
 
 Shape = Literal["text", "schema", "object", "words", "tool"]
 """`text`: nothing asked. `schema`: constrained to a schema. `object`: any JSON object, the schema in words.
 `words`: the schema in words alone. `tool`: the input of a tool that has to be called, for APIs without formats."""
 
+_UNKNOWN = Facts()
 _KEPT = frozenset({"type", "properties", "required", "items", "enum", "const", "anyOf", "$ref", "$defs", "description"})
 # Providers refuse some of these. Without them a reply may break a limit, which the check of the reply finds.
 _DROPPED = frozenset(
@@ -23,8 +26,16 @@ _DROPPED = frozenset(
 )
 
 
-def shapes_for(schema: JsonSchema | None) -> tuple[Shape, ...]:
-    """The shapes to ask for, the most reliable first; each is for providers that refuse the one before."""
+def shapes_for(schema: JsonSchema | None, facts: Facts = _UNKNOWN) -> tuple[Shape, ...]:
+    """The shapes to ask for, the most reliable first; each is for providers that refuse the one before.
+
+    A shape that the model is known to lack is not among them.
+    """
+    lacking = {shape for shape, has in (("schema", facts.has_json), ("object", facts.has_json_object)) if has is False}
+    return tuple(shape for shape in _possible(schema) if shape not in lacking)
+
+
+def _possible(schema: JsonSchema | None) -> tuple[Shape, ...]:
     if schema is None:
         return ("text",)
     if strict_form(schema) is not None:
@@ -134,7 +145,12 @@ def response_format(shape: Shape, schema: JsonSchema | None) -> JsonSchema | Non
     return {"type": "json_schema", "json_schema": {"name": "reply", "strict": True, "schema": strict_form(schema)}}
 
 
-def messages_for(prompt: Prompt, shape: Shape) -> list[dict[str, str]]:
+def messages_for(prompt: Prompt, shape: Shape) -> list[dict[str, object]]:
+    """The messages of a prompt as chat completions write them; see `spoken_for`."""
+    return [chat_turn(message) for message in spoken_for(prompt, shape)]
+
+
+def spoken_for(prompt: Prompt, shape: Shape) -> list[Message]:
     """The messages of a prompt; where no schema constrains the model, with the schema in words."""
     messages = list(prompt.messages)
     if prompt.schema is not None and shape in ("object", "words"):
@@ -144,4 +160,4 @@ def messages_for(prompt: Prompt, shape: Shape) -> list[dict[str, str]]:
         first = messages[0] if messages and messages[0].role == "system" else None
         rest = messages[1:] if first else messages
         messages = [Message("system", f"{first.content}\n\n{text}" if first else text), *rest]
-    return [{"role": message.role, "content": message.content} for message in messages]
+    return messages

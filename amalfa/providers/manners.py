@@ -20,7 +20,7 @@ _LOOSER: dict[Shape, str] = {"object": "any JSON object", "words": "JSON in word
 
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """One way to ask. Of all parameters the temperature matters least, so it is the one that can be left out."""
+    """One way to ask. The temperature, and what else steers the choice of words, matters least and can be left out."""
 
     shape: Shape
     has_temperature: bool = True

@@ -10,13 +10,13 @@ from amalfa.calls import PrivacyClass
 from amalfa.errors import CallError, UpstreamBroken
 from amalfa.providers.asked import Asked
 from amalfa.providers.endpoint import Address, Endpoint
+from amalfa.providers.host_view import HostView
 from amalfa.providers.ollama_errors import failure_of_status
 from amalfa.providers.ollama_names import full_name
 from amalfa.providers.patience import ReplyClock
-from amalfa.providers.pool import HostView
 from amalfa.providers.reply import REPLY_MAX_BYTES, Reply
 from amalfa.providers.retry_after import wait_of
-from amalfa.providers.untrusted_json import JsonObject, count_at, objects_at, parse_object, text_at
+from amalfa.providers.untrusted_json import JsonObject, count_at, objects_at, parse_object, text_at, texts_at
 from amalfa.providers.upstream_text import shown
 from amalfa.providers.wire import Outgoing, Wire
 
@@ -45,6 +45,8 @@ class OllamaApi:
             state="up",
             installed=frozenset(_name(model) for model in listed),
             forwarded=frozenset(_name(m) for m in listed if text_at(m, "remote_host") or text_at(m, "remote_model")),
+            with_tools=frozenset(_name(m) for m in listed if "tools" in texts_at(m, "capabilities")),
+            digests={_name(m): text_at(m, "digest") for m in listed},
             loaded=loaded,
             loaded_at_s=now_s,
             version=version or await self.version(address, deadline_s),

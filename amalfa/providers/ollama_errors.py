@@ -30,10 +30,25 @@ _MEMORY = re.compile(
 _CONTEXT = re.compile(r"exceed_context|context (?:size|length|window)|longer than the context", re.IGNORECASE)
 _CONTEXT_COUNTS = re.compile(r"\((\d+) tokens\).*?\((\d+) tokens\)")
 _CAPABILITY = re.compile(r"does not support|unknown model architecture|cannot run this remote model", re.IGNORECASE)
+_NO_TOOLS = re.compile(r"does not support tools", re.IGNORECASE)
+# Of several versions: the schema has words that no grammar can be made of, or a server before 0.5 takes no schema.
+_FORMAT = re.compile(
+    r"invalid json schema|json schema conversion failed|json_schema|"
+    r"(?:parse|parsing|parser|initialize|load) grammar|field ChatRequest\.format",
+    re.IGNORECASE,
+)
 _OUR_MISTAKE = re.compile(r"\Ainvalid format|\Aoption \"", re.IGNORECASE)
 _RUNAWAY = re.compile(r"token repeat limit", re.IGNORECASE)
 # Errors of the model process arrive as a printed Go map: map[code:500 message:… type:server_error].
 _GO_MAP = re.compile(r"map\[.*?message:(.*?)(?: type:\S*)?\]\Z", re.DOTALL)
+
+
+class FormatRefused(BadRequestUpstream):
+    """The host can hold no reply to the schema that was sent along; without it the same request may be taken."""
+
+
+class ToolsRefused(ModelRefused):
+    """The model takes no tools; the host says so of the model, whatever is asked."""
 
 
 def failure_of_status(status: int, body: str, asked: Asked, *, retry_after_s: float | None = None) -> CallError:
@@ -52,6 +67,11 @@ def failure_of_status(status: int, body: str, asked: Asked, *, retry_after_s: fl
     if 400 <= status <= 501:
         return _by_text(said, details, asked) or _unexplained(status, text, asked)
     return _unexplained(status, text, asked)
+
+
+def tools_refused(asked: Asked) -> ToolsRefused:
+    """The error for a request with tools at a model that takes none."""
+    return ToolsRefused(f"{asked.model} at {asked.where} does not take tools.", hint="choose a model that does")
 
 
 def pull_hint(model: str) -> str:
@@ -79,8 +99,17 @@ def _by_text(said: str, details: JsonObject, asked: Asked) -> CallError | None:
         return Truncated(f"{asked.model} fell into repeating itself and was stopped.")
     if said == "invalid model name":
         return ModelMissing(f"{shown(asked.model)!r} is not a model name that {asked.where} accepts.")
+    return _by_request(said, text, asked)
+
+
+def _by_request(said: str, text: str, asked: Asked) -> CallError | None:
+    """The error for a request that this model or this version does not take as it is."""
+    if _NO_TOOLS.search(said):
+        return tools_refused(asked)
     if _CAPABILITY.search(said):
         return ModelRefused(f"{asked.where} cannot use {asked.model} for this: {text}", hint="choose another model")
+    if _FORMAT.search(said):
+        return FormatRefused(f"{asked.where} cannot hold {asked.model} to the JSON schema: {text}")
     if _OUR_MISTAKE.search(said):
         return BadRequestUpstream(f"{asked.where} does not accept the request: {text}")
     return None

@@ -5,16 +5,21 @@ from collections.abc import Mapping, Sequence
 import anyio
 from anyio.abc import TaskGroup
 
-from amalfa.calls import PrivacyClass, Tier
+from amalfa.calls import Lane, PrivacyClass, Tier
 from amalfa.clock import Clock
-from amalfa.errors import CallError, ConnectFailed, Stalled, Unauthorized, UsageProblem
+from amalfa.errors import CallError, ConnectFailed, ModelMissing, Stalled, Unauthorized, UsageProblem
 from amalfa.providers.asked import Asked
 from amalfa.providers.endpoint import Address, Endpoint
+from amalfa.providers.host_lines import QueueTerms
+from amalfa.providers.host_queue import Place
 from amalfa.providers.ollama_api import OllamaApi
+from amalfa.providers.ollama_errors import tools_refused
 from amalfa.providers.ollama_names import is_hosted
 from amalfa.providers.patience import Patience
 from amalfa.providers.pool import HostPool
 from amalfa.providers.provider import Presence
+from amalfa.providers.slot_count import fixed
+from amalfa.providers.untrusted_json import texts_at
 
 
 class OllamaHosts:
@@ -23,7 +28,7 @@ class OllamaHosts:
     def __init__(
         self, endpoint: Endpoint, api: OllamaApi, *, tasks: TaskGroup, clock: Clock, patience: Patience
     ) -> None:
-        self.pool = HostPool(endpoint.addresses, clock)
+        self.pool = HostPool(endpoint.addresses, clock, _terms(endpoint))
         self._endpoint = endpoint
         self._api = api
         self._tasks = tasks
@@ -50,14 +55,16 @@ class OllamaHosts:
         self.pool.saw_break(address)
         self._tasks.start_soon(self._look_at, address, [])
 
-    async def addresses_for(self, model: str, privacy: PrivacyClass) -> Sequence[Address]:
+    async def addresses_for(
+        self, model: str, privacy: PrivacyClass, *, lane: Lane = "interactive"
+    ) -> Sequence[Address]:
         """The hosts to try, best first. Raises ConnectFailed when none may be tried."""
         # A local host may pass a model on to a cloud, and only its list says so. Where that matters, it comes first.
         is_restricted = privacy is not PrivacyClass.CLOUD_OK or bool(self._endpoint.off_reason)
         must_know = is_restricted and self._endpoint.tier is Tier.LOCAL
         if self._is_look_due(must_know):
             await self.look()
-        addresses = self.pool.order(model, self._allowed(privacy))
+        addresses = self.pool.order(model, self._allowed(privacy), lane=lane)
         listed = [address for address in addresses if self.pool.view(address).has_list]
         if must_know and not listed:
             reason = self.pool.view(addresses[0]).reason
@@ -101,6 +108,41 @@ class OllamaHosts:
         window = self._endpoint.launch_options(asked.model)["num_ctx"]
         return self.pool.view(asked.address).is_loaded(asked.model, window)
 
+    async def note_load(self, asked: Asked, place: Place, load_s: float) -> None:
+        """Find out what is in memory after a load, which may have pushed other models out. Raises nothing."""
+        deadline_s = self._clock.monotonic_s() + self._patience.look_s
+        loaded: Mapping[str, int | None] | None = None
+        try:
+            loaded = await self._api.loaded(asked.address, deadline_s)
+        except CallError:
+            self.pool.forget_loaded(asked.address)
+        self.pool.saw_load(asked.address, place, load_s, loaded)
+
+    async def check_tools(self, asked: Asked, deadline_s: float) -> None:
+        """Raise ToolsRefused when the model takes no tools, before it is loaded for nothing.
+
+        The list of a host may leave tools out where the model takes them; what it says of the one model counts.
+        """
+        takes_tools = self.pool.takes_tools(asked.address, asked.model)
+        if takes_tools is None:
+            look_deadline_s = min(deadline_s, self._clock.monotonic_s() + self._patience.look_s)
+            takes_tools = await self._told_of_tools(asked, look_deadline_s)
+            if takes_tools is not None:
+                self.pool.saw_tools(asked.address, asked.model, takes_tools=takes_tools)
+        if takes_tools is False:
+            raise tools_refused(asked)
+
+    async def _told_of_tools(self, asked: Asked, deadline_s: float) -> bool | None:
+        """What the host says of the model; None when it says nothing, as old servers do."""
+        try:
+            said = await self._api.post(asked, "/api/show", {"model": asked.model}, deadline_s=deadline_s)
+        except (ConnectFailed, ModelMissing):
+            raise
+        except CallError:
+            return None
+        abilities = texts_at(said, "capabilities")
+        return "tools" in abilities if abilities else None
+
     def _is_look_due(self, must_know: bool) -> bool:
         views = self.pool.views
         if must_know and not any(view.has_list for view in views):
@@ -129,3 +171,12 @@ class OllamaHosts:
                 refused.append(error)
         else:
             self.pool.saw(view)
+
+
+def _terms(endpoint: Endpoint) -> QueueTerms:
+    slots, people = endpoint.slots_per_host, endpoint.people_waiting_max
+    return QueueTerms(
+        slots=None if slots is None else fixed(slots),
+        most_people=float("inf") if people is None else people,
+        window_of=lambda model: endpoint.launch_options(model)["num_ctx"],
+    )

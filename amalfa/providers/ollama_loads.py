@@ -28,10 +28,17 @@ class OllamaLoads:
         self._clock = clock
         self._loads = Loads(tasks)
 
-    async def load(self, asked: Asked, *, latest_s: float, is_embedding: bool = False) -> AsyncGenerator[Waiting, None]:
-        """Wait for the model to be loaded, saying so every second. Raises Stalled; the load itself goes on."""
+    async def load(
+        self, asked: Asked, *, latest_s: float, is_embedding: bool = False, keep_alive: str | int | None = None
+    ) -> AsyncGenerator[Waiting, None]:
+        """Wait for the model to be loaded, saying so every second. Raises Stalled; the load itself goes on.
+
+        `keep_alive` is how long it stays after the load; None: as the provider is configured.
+        """
         started_s = now_s = self._clock.monotonic_s()
-        load = self._loads.join((asked.address.url, full_name(asked.model)), lambda: self._preload(asked, is_embedding))
+        kept = self._endpoint.keep_alive if keep_alive is None else keep_alive
+        key = (asked.address.url, full_name(asked.model))
+        load = self._loads.join(key, lambda: self._preload(asked, is_embedding, kept))
         yield Waiting(f"loading {asked.model}", is_loading=True)
         while not await load.wait(min(1.0, latest_s - now_s)):
             now_s = self._clock.monotonic_s()
@@ -53,13 +60,13 @@ class OllamaLoads:
         """Give up every load; their waiters get an error."""
         self._loads.cancel()
 
-    async def _preload(self, asked: Asked, is_embedding: bool) -> None:
+    async def _preload(self, asked: Asked, is_embedding: bool, keep_alive: str | int) -> None:
         # A model that only embeds refuses to generate, even nothing.
         path, nothing = ("/api/embed", {"input": ""}) if is_embedding else ("/api/generate", {"stream": False})
         payload = {
             "model": asked.model,
             **nothing,
-            "keep_alive": self._endpoint.keep_alive,
+            "keep_alive": keep_alive,
             "options": self._endpoint.launch_options(asked.model),
         }
         deadline_s = self._clock.monotonic_s() + LOAD_MAX_S

@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from amalfa.calls import PrivacyClass
+from amalfa.calls import PrivacyClass, Usage
 from amalfa.clock import Clock
 from amalfa.errors import ModelMissing, ModelRefused, Truncated, UpstreamBroken
 from amalfa.providers.asked import Asked
@@ -23,6 +23,8 @@ PULL_PATIENCE = Patience(first_byte_s=60.0, first_event_s=300.0, idle_s=600.0)
 PULL_MAX_BYTES = 256 << 20
 # A vector is about 15 kB of JSON, and a reply may have 8 MiB.
 TEXTS_PER_REQUEST = 64
+
+Vectors = tuple[tuple[float, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +106,11 @@ class OllamaModels:
 
     async def embed(
         self, asked: Asked, texts: Sequence[str], *, privacy: PrivacyClass, deadline_s: float
-    ) -> tuple[tuple[float, ...], ...]:
-        """One vector for each text, in order. Raises ContextTooLong when a text does not fit."""
+    ) -> tuple[Vectors, Usage]:
+        """One vector for each text, in order, and what was counted. Raises ContextTooLong when a text does not fit."""
+        started_s = self._clock.monotonic_s()
         vectors: list[tuple[float, ...]] = []
+        tokens_in: int | None = 0
         for start in range(0, len(texts), TEXTS_PER_REQUEST):
             batch = list(texts[start : start + TEXTS_PER_REQUEST])
             payload: JsonObject = {
@@ -117,11 +121,16 @@ class OllamaModels:
                 "options": self._endpoint.launch_options(asked.model),
             }
             outgoing = outgoing_to(asked, "/api/embed", payload, privacy)
-            found = list(_vectors(await self._api.send(asked, outgoing, deadline_s)))
+            said = await self._api.send(asked, outgoing, deadline_s)
+            found = list(_vectors(said))
             if len(found) != len(batch):
                 raise UpstreamBroken(f"{asked.where} sent {len(found)} vectors for {len(batch)} texts.")
             vectors += found
-        return tuple(vectors)
+            counted = count_at(said, "prompt_eval_count")
+            tokens_in = None if tokens_in is None or counted is None else tokens_in + counted
+        cost_usd = None if asked.is_forwarded else 0.0
+        ms = round((self._clock.monotonic_s() - started_s) * 1000)
+        return tuple(vectors), Usage(tokens_in, None, cost_usd, ms)
 
 
 def _listed(model: JsonObject) -> ModelFacts:

@@ -1,7 +1,7 @@
 """OpenRouter: its fields, its privacy demands, its account and its list, over the chat-completion protocol."""
 
 import hashlib
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from datetime import datetime
 from typing import Unpack
@@ -10,22 +10,24 @@ from urllib.parse import quote
 import anyio
 from typing_extensions import override
 
-from amalfa.calls import JsonSchema
+from amalfa.calls import JsonSchema, PrivacyClass, Usage
 from amalfa.config.openrouter_settings import OpenRouterRouting
 from amalfa.errors import CallError, UpstreamBroken
 from amalfa.providers import openrouter_errors
 from amalfa.providers.api import ApiProvider, Means
 from amalfa.providers.asked import Asked
 from amalfa.providers.chat_completions import FEWEST_TOKENS, ChatCompletions
+from amalfa.providers.embeddings_api import EmbeddingsApi, Vectors
 from amalfa.providers.endpoint import Endpoint
 from amalfa.providers.json_shapes import Shape, messages_for, response_format, shapes_for
 from amalfa.providers.manners import Remedy
-from amalfa.providers.model_facts import Listed
+from amalfa.providers.model_facts import Facts, Listed
 from amalfa.providers.openrouter_account import KeyLimits, read_cost_usd, read_key_limits
 from amalfa.providers.openrouter_catalogue import read_page
 from amalfa.providers.openrouter_routing import NOTHING, fallback_models, preferences
 from amalfa.providers.provider import Event, Request
 from amalfa.providers.refusals import Refusal, refusal_of_status
+from amalfa.providers.turns import wishes_of
 from amalfa.providers.untrusted_json import JsonObject
 
 ACCOUNT_S = 10.0
@@ -41,7 +43,13 @@ class OpenRouterProvider(ApiProvider):
     def __init__(self, endpoint: Endpoint, *, routing: OpenRouterRouting | None = None, **means: Unpack[Means]) -> None:
         super().__init__(endpoint, **means)
         self._routing = routing or NOTHING
-        self._chat = ChatCompletions(self._api, _Dialect(self._routing))
+        self._dialect = _Dialect(self._routing)
+        self._chat = ChatCompletions(self._api, self._dialect)
+        self._embeddings = EmbeddingsApi(self._api, self._dialect, extra=self._dialect.demands)
+
+    def inform(self, facts: Callable[[str], Facts]) -> None:
+        """See `Informed.inform`. What a model's entry says of output formats decides which one it is asked for."""
+        self._dialect.facts = facts
 
     @property
     @override
@@ -59,6 +67,17 @@ class OpenRouterProvider(ApiProvider):
         async with aclosing(self._with_nearest(request, self._chat.stream(request))) as events:
             async for event in events:
                 yield event
+
+    async def embed(self, model: str, texts: Sequence[str], *, privacy: PrivacyClass, deadline_s: float) -> Vectors:
+        """One vector for each text, in order. Raises CallError."""
+        vectors, _ = await self.embed_counted(model, texts, privacy=privacy, deadline_s=deadline_s)
+        return vectors
+
+    async def embed_counted(
+        self, model: str, texts: Sequence[str], *, privacy: PrivacyClass, deadline_s: float
+    ) -> tuple[Vectors, Usage]:
+        """The same, with what was counted; None = not told. Raises CallError."""
+        return await self._embeddings.embed(model, texts, privacy=privacy, deadline_s=deadline_s)
 
     @override
     async def models(self, *, deadline_s: float) -> Sequence[str]:
@@ -112,14 +131,19 @@ class OpenRouterProvider(ApiProvider):
         return body
 
 
+def _nothing_known(_model: str) -> Facts:
+    return Facts()
+
+
 class _Dialect:
     """OpenRouter's version of the protocol."""
 
     def __init__(self, routing: OpenRouterRouting) -> None:
         self._routing = routing
+        self.facts: Callable[[str], Facts] = _nothing_known
 
-    def shapes(self, schema: JsonSchema | None) -> Sequence[Shape]:
-        return shapes_for(schema)
+    def shapes(self, schema: JsonSchema | None, model: str) -> Sequence[Shape]:
+        return shapes_for(schema, self.facts(model))
 
     def body(self, request: Request, shape: Shape) -> JsonObject:
         prompt = request.prompt
@@ -130,6 +154,7 @@ class _Dialect:
             "temperature": prompt.temperature,
             # Without a cap the credit check assumes the model's longest possible reply.
             "max_tokens": max(prompt.max_tokens, FEWEST_TOKENS),
+            **wishes_of(prompt),
         }
         if others := fallback_models(request, self._routing):
             body["models"] = others
@@ -139,6 +164,11 @@ class _Dialect:
         if wishes := preferences(request, self._routing, needs_parameters=shape == "schema"):
             body["provider"] = wishes
         return body
+
+    def demands(self, request: Request) -> JsonObject:
+        """What a request without a conversation says of who may serve it."""
+        wishes = preferences(request, self._routing, needs_parameters=False)
+        return {"provider": wishes} if wishes else {}
 
     def failure(self, refusal: Refusal, asked: Asked, now: datetime) -> CallError:
         return openrouter_errors.failure(refusal, asked, now)

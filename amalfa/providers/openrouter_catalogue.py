@@ -4,7 +4,7 @@ The list is read leniently: an entry that makes no sense is left out, a value th
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from urllib.parse import urlsplit
@@ -58,10 +58,10 @@ def listed_name(model: str) -> str:
 def facts_as_asked(model: str, facts: Facts) -> Facts:
     """What holds for a model under the name it is asked by."""
     if model.endswith(":free"):
-        return Facts(FREE, facts.quality, facts.context_tokens, facts.has_json)
+        return replace(facts, price=FREE)
     if ":online" in model:
         # Its searches are billed by the piece.
-        return Facts(None, facts.quality, facts.context_tokens, facts.has_json)
+        return replace(facts, price=None)
     return facts
 
 
@@ -75,7 +75,10 @@ def _entry(model: JsonObject) -> tuple[str, Listed] | None:
     facts = Facts(
         price=_price(name, object_at(model, "pricing")),
         context_tokens=_context(model),
-        has_json=_has_json(model),
+        has_json=_supports(model, "structured_outputs"),
+        # It means any JSON object, which holds nobody to a schema.
+        has_json_object=_supports(model, "response_format"),
+        has_tools=_supports(model, "tools"),
     )
     return name, Listed(facts, _day(text_at(model, "expiration_date")))
 
@@ -121,10 +124,9 @@ def _context(model: JsonObject) -> int | None:
     return min((tokens for tokens in told if tokens), default=None)
 
 
-def _has_json(model: JsonObject) -> bool | None:
+def _supports(model: JsonObject, parameter: str) -> bool | None:
     parameters = model.get("supported_parameters")
-    # `response_format` alone means any JSON object, which holds nobody to a schema.
-    return "structured_outputs" in parameters if isinstance(parameters, list) else None
+    return parameter in parameters if isinstance(parameters, list) else None
 
 
 def _day(text: str) -> date | None:

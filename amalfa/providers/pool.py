@@ -3,13 +3,15 @@
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
+from amalfa.calls import Lane
 from amalfa.clock import Clock
 from amalfa.providers.endpoint import Address
+from amalfa.providers.host_lines import HostLines, Need, QueueTerms
+from amalfa.providers.host_queue import Place
+from amalfa.providers.host_view import HostView
 from amalfa.providers.ollama_names import full_name, is_cloud_name
-from amalfa.providers.provider import Host, HostState
-from amalfa.providers.slots import Slots
 
 # What /api/ps said stays believable this long; models are loaded and evicted by other programs too.
 LOADED_FRESH_S = 2.0
@@ -18,59 +20,6 @@ LOOK_AGAIN_S = 1.0
 LOOK_AGAIN_MAX_S = 30.0
 # Ollama works on one call of a model at a time unless it is set up otherwise, which its API does not tell.
 USUAL_SLOTS = 1
-
-
-@dataclass(frozen=True, slots=True)
-class HostView:
-    """One host as last seen. Names are full names; None means that it could not be found out.
-
-    `loaded` maps each model in memory to its context window (None where the server does not say).
-    `loaded_at_s` is when that was seen, on the monotonic clock. `is_suspect`: a call there broke off, and nobody
-    has looked since. `looks_in_vain` counts those since it was last up, `next_look_s` is when to try again.
-    """
-
-    address: Address
-    state: HostState = "unknown"
-    reason: str = ""
-    installed: frozenset[str] | None = None
-    forwarded: frozenset[str] = frozenset()
-    loaded: Mapping[str, int | None] | None = None
-    loaded_at_s: float = field(default=float("-inf"))
-    version: str = ""
-    is_suspect: bool = False
-    looks_in_vain: int = 0
-    next_look_s: float = field(default=float("-inf"))
-
-    def lacks(self, model: str) -> bool:
-        """Whether the host is known not to have the model."""
-        return self.installed is not None and full_name(model) not in self.installed
-
-    @property
-    def has_list(self) -> bool:
-        return self.installed is not None
-
-    def holds(self, model: str) -> bool:
-        return self.loaded is not None and full_name(model) in self.loaded
-
-    def is_loaded(self, model: str, window: int) -> bool | None:
-        """Whether the model is in memory with a context window of `window` tokens; None when nobody can tell.
-
-        With another window it would be loaded anew, which takes as long as the first time.
-        """
-        if self.loaded is None:
-            return None
-        return self.holds(model) and self.loaded[full_name(model)] in (None, window)
-
-    def as_host(self) -> Host:
-        return Host(
-            url=self.address.url,
-            state=self.state,
-            reason=self.reason,
-            installed=self.installed,
-            loaded=tuple(self.loaded or ()),
-            forwarded=self.forwarded,
-            version=self.version,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +71,16 @@ def pause_s(looks_in_vain: int) -> float:
 class HostPool:
     """Keeps the views up to date and counts the calls under way at each host."""
 
-    def __init__(self, addresses: Sequence[Address], clock: Clock) -> None:
+    def __init__(self, addresses: Sequence[Address], clock: Clock, terms: QueueTerms | None = None) -> None:
         self._clock = clock
         self._views = {address.url: HostView(address) for address in addresses}
-        self._slots = {address.url: Slots(clock) for address in addresses}
+        self._lines = HostLines(self._views, clock, terms or QueueTerms())
         self._running: Counter[tuple[str, str]] = Counter()
+
+    @property
+    def lines(self) -> HostLines:
+        """The calls that wait and run at each host."""
+        return self._lines
 
     @property
     def views(self) -> tuple[HostView, ...]:
@@ -136,14 +90,14 @@ class HostPool:
     def view(self, address: Address) -> HostView:
         return self._views[address.url]
 
-    def order(self, model: str, among: Sequence[Address] | None = None) -> list[Address]:
+    def order(self, model: str, among: Sequence[Address] | None = None, *, lane: Lane = "interactive") -> list[Address]:
         """The hosts to try for `model`, best first, of `among` or of all; see `in_order`."""
         views = self.views if among is None else [self.view(address) for address in among]
-        return in_order(views, model, {url: _burden(slots) for url, slots in self._slots.items()})
+        return in_order(views, model, {view.address.url: self._burden(view.address, model, lane) for view in views})
 
-    def is_closed(self, address: Address) -> bool:
-        """Whether a call that comes now has to wait for a slot."""
-        return _burden(self._slots[address.url]).is_closed
+    def alike(self, model: str, among: Sequence[Address]) -> tuple[Address, ...]:
+        """Those of several hosts that are known to have the model, or of which nobody knows."""
+        return tuple(address for address in among if not self.view(address).lacks(model))
 
     def due(self) -> list[Address]:
         """The hosts to look at now: all but those found down a short while ago. With none left, all of them."""
@@ -154,25 +108,45 @@ class HostPool:
 
     def running(self, address: Address) -> int:
         """How many calls are under way there."""
-        return self._slots[address.url].running
+        return self._lines.running(address)
 
     def running_of(self, address: Address, model: str) -> int:
         """How many of them ask this model."""
         return self._running[address.url, full_name(model)]
 
     @asynccontextmanager
-    async def busy(self, address: Address, model: str, *, deadline_s: float) -> AsyncIterator[None]:
-        """Counts one call for as long as the block lasts, after waiting for a slot. Raises Overloaded."""
-        key = (address.url, full_name(model))
-        async with self._slots[address.url].slot(address.url, deadline_s):
+    async def busy(self, address: Address, need: Need, *, deadline_s: float) -> AsyncIterator[Place]:
+        """Counts one call for as long as the block lasts, after waiting for a place. Raises as `HostLines.place`."""
+        key = (address.url, full_name(need.model))
+        async with self._lines.place(address, need, deadline_s) as place:
             self._running[key] += 1
             try:
-                yield
+                yield place
             finally:
                 self._running[key] -= 1
 
     def saw(self, view: HostView) -> None:
-        self._views[view.address.url] = view
+        """What a look found. Lists may leave out what a model can do, so what was learned otherwise stays."""
+        known, installed = self.view(view.address), view.installed or frozenset()
+        with_tools = view.with_tools | (known.with_tools & installed)
+        without_tools = (known.without_tools & installed) - view.with_tools
+        self._views[view.address.url] = replace(view, with_tools=with_tools, without_tools=without_tools)
+        if view.loaded is not None:
+            self._lines.saw_resident(view.address, view.loaded)
+
+    def saw_tools(self, address: Address, model: str, *, takes_tools: bool) -> None:
+        """The host says, by itself or by a refusal, whether the model takes tools."""
+        view, name = self.view(address), frozenset({full_name(model)})
+        self._views[address.url] = replace(
+            view,
+            with_tools=view.with_tools | name if takes_tools else view.with_tools - name,
+            without_tools=view.without_tools - name if takes_tools else view.without_tools | name,
+        )
+
+    def takes_tools(self, address: Address, model: str) -> bool | None:
+        """Whether the model takes tools there; None when nobody has told."""
+        view, name = self.view(address), full_name(model)
+        return True if name in view.with_tools else False if name in view.without_tools else None
 
     def saw_down(self, address: Address, reason: str) -> None:
         """Nothing answered there; true until somebody looks again."""
@@ -198,11 +172,19 @@ class HostPool:
 
     def saw_loaded(self, address: Address, loaded: Mapping[str, int | None] | None) -> None:
         """What /api/ps said just now; None when it said nothing of use."""
-        self._views[address.url] = replace(self.view(address), loaded=loaded, loaded_at_s=self._clock.monotonic_s())
+        self._believe_loaded(address, loaded)
+        if loaded is not None:
+            self._lines.saw_resident(address, loaded)
+
+    def saw_load(self, address: Address, place: Place, load_s: float, loaded: Mapping[str, int | None] | None) -> None:
+        """A model was loaded for the call at `place`, and this is what /api/ps said after it."""
+        place.loaded(load_s, None if loaded is None else self._lines.residents(address, loaded))
+        if loaded is not None:
+            self.saw_loaded(address, loaded)
 
     def saw_model_loaded(self, address: Address, model: str) -> None:
         """A reply of the model just ended, so it is in memory, with the options we sent along."""
-        self.saw_loaded(address, {**(self.view(address).loaded or {}), full_name(model): None})
+        self._believe_loaded(address, {**(self.view(address).loaded or {}), full_name(model): None})
 
     def forget_loaded(self, address: Address) -> None:
         """What is in memory there may change now, so the next call has to look."""
@@ -215,6 +197,10 @@ class HostPool:
         """Whether the host passes this model on to a cloud, as far as is known."""
         return is_cloud_name(model) or full_name(model) in self.view(address).forwarded
 
+    def _believe_loaded(self, address: Address, loaded: Mapping[str, int | None] | None) -> None:
+        self._views[address.url] = replace(self.view(address), loaded=loaded, loaded_at_s=self._clock.monotonic_s())
 
-def _burden(slots: Slots) -> Burden:
-    return Burden(slots.running, slots.allowance.limit or USUAL_SLOTS, slots.is_full or slots.is_resting)
+    def _burden(self, address: Address, model: str, lane: Lane) -> Burden:
+        queue = self._lines.queue(address)
+        slots = queue.slots_of(self._lines.runner(address, model))
+        return Burden(queue.running + self._lines.waiting(address, lane), slots, queue.is_resting or queue.is_full)

@@ -4,14 +4,15 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from amalfa.calls import NO_STEERING, Finish, PrivacyClass, Prompt, Steering, Tier, Usage
+from amalfa.calls import NO_STEERING, Finish, Lane, PrivacyClass, Prompt, Steering, Tier, Usage
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
     """One attempt: one prompt for one model, by when, and how far its text may travel.
 
-    `deadline_s` is an absolute monotonic reading and bounds the whole attempt.
+    `deadline_s` is an absolute monotonic reading and bounds the whole attempt. `limit_s` bounds it from the moment it
+    leaves the queue of its host; None: the deadline alone counts. `lane` says who goes first in that queue.
     """
 
     model: str
@@ -21,6 +22,8 @@ class Request:
     request_id: str
     task: str
     steering: Steering = NO_STEERING
+    lane: Lane = "interactive"
+    limit_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,21 @@ HostState = Literal["up", "down", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
+class Line:
+    """The calls at one host that holds few models at a time: those of people and of background work that wait.
+
+    `swaps_made` counts models pushed out of memory for another, `swaps_avoided` those that serving the calls in the
+    order they came would have made besides; both since sonar has this provider.
+    """
+
+    running: int = 0
+    people: int = 0
+    background: int = 0
+    swaps_made: int = 0
+    swaps_avoided: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Host:
     """One address of a provider as last seen. `installed` None = the provider has no such list."""
 
@@ -89,6 +107,9 @@ class Host:
     loaded: tuple[str, ...] = ()
     forwarded: frozenset[str] = frozenset()
     """Models this host sends on to a cloud; asking for one makes the text leave."""
+    with_tools: frozenset[str] = frozenset()
+    without_tools: frozenset[str] = frozenset()
+    """Models of which it is known that they take tools, and that they do not; of any other it is not known."""
     version: str = ""
 
 

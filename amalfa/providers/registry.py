@@ -21,6 +21,8 @@ from amalfa.providers.ollama import OllamaProvider
 from amalfa.providers.ollama_names import is_hosted
 from amalfa.providers.openai_compatible import OpenAiCompatibleProvider
 from amalfa.providers.openrouter import OpenRouterProvider
+from amalfa.providers.pacer import Pace
+from amalfa.providers.paces import Paces
 from amalfa.providers.patience import Patience
 from amalfa.providers.provider import Provider
 from amalfa.providers.wire import Transport
@@ -36,22 +38,30 @@ def build_providers(
     clock: Clock,
     patience: Patience | None = None,
     transport: Transport | None = None,
+    paces: Paces | None = None,
 ) -> dict[str, Provider]:
     """Every provider of a configuration, by name, the embedded one among them. Opens no connection.
 
-    `tasks` must outlive the providers: models are loaded there, for all callers together.
+    `tasks` must outlive the providers: models are loaded there, for all callers together. `paces` keeps the pace of
+    the APIs from one configuration to the next; without it they begin afresh.
     """
     from amalfa.providers.embedded.extractive import ExtractiveProvider
 
-    means = Means(clock=clock, patience=patience, transport=transport)
+    paces = paces or Paces(clock=clock)
     providers: dict[str, Provider] = {EXTRACTIVE.provider: ExtractiveProvider(clock)}
     for endpoint in endpoints_of(loaded):
+        if endpoint.type == "ollama":
+            # Its hosts have queues of their own.
+            providers[endpoint.name] = OllamaProvider(
+                endpoint, tasks=tasks, clock=clock, patience=patience, transport=transport
+            )
+            continue
+        pacer = paces.pacer(endpoint.fingerprint, pace_of(loaded, endpoint))
+        means = Means(clock=clock, patience=patience, transport=transport, pacer=pacer)
         match endpoint.type:
-            case "ollama":
-                provider: Provider = OllamaProvider(endpoint, tasks=tasks, **means)
             case "openrouter":
                 routing = loaded.endpoints[endpoint.name].settings.routing
-                provider = OpenRouterProvider(endpoint, routing=routing, **means)
+                provider: Provider = OpenRouterProvider(endpoint, routing=routing, **means)
             case "openai":
                 provider = OpenAiCompatibleProvider(endpoint, **means)
             case "anthropic":
@@ -62,10 +72,17 @@ def build_providers(
     return providers
 
 
+def pace_of(loaded: Loaded, endpoint: Endpoint) -> Pace:
+    """How many calls one API is sent at once and in a minute."""
+    settings = loaded.endpoints[endpoint.name].settings
+    return Pace(settings.max_concurrent or loaded.settings.sonar.concurrency.cloud, settings.rpm)
+
+
 def endpoints_of(loaded: Loaded) -> Iterator[Endpoint]:
     """The facts of every configured provider, in the order of the configuration."""
     windows = _context_windows(loaded)
     off_reason = _cloud_off_reason(loaded)
+    concurrency = loaded.settings.sonar.concurrency
     for name, found in loaded.endpoints.items():
         tier = _tier(found)
         key = loaded.keys.for_provider(name)
@@ -85,7 +102,15 @@ def endpoints_of(loaded: Loaded) -> Iterator[Endpoint]:
             attempt_s=found.settings.timeout,
             num_ctx_of=windows.get(name, {}),
             auto_pull=loaded.settings.sonar.auto_pull,
+            slots_per_host=_slots(found, loaded) if found.type == "ollama" else None,
+            people_waiting_max=concurrency.interactive_queue if found.type == "ollama" else None,
         )
+
+
+def _slots(found: configured.Endpoint, loaded: Loaded) -> int | None:
+    """How many calls of one model each host of Ollama works on; None where that is found out."""
+    slots = found.settings.max_concurrent or loaded.settings.sonar.concurrency.local_per_host
+    return None if slots == "auto" else slots
 
 
 def _tier(found: configured.Endpoint) -> Tier:
@@ -124,6 +149,8 @@ def _key_hint(name: str) -> str:
     known = KNOWN_PROVIDERS.get(name)
     if known is not None and known.key_name:
         return f"put {known.key_name}=… into the .env beside amalfa.config.json"
+    if "." in name:  # one of a pipeline's own, which no setting can name
+        return 'write "api-key": "$NAME" at the model in the pipeline, and NAME=… into .env'
     return f'set sonar.providers.{name}.apiKey to "$NAME" and NAME in .env'
 
 

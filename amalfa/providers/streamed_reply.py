@@ -1,6 +1,6 @@
 """Hears one reply of an API that streams server-sent events, whatever the events mean to it."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from typing import Protocol
 
@@ -8,7 +8,7 @@ from amalfa.calls import Usage
 from amalfa.clock import Clock
 from amalfa.errors import CallError, UpstreamBroken
 from amalfa.providers.asked import Asked
-from amalfa.providers.provider import Accepted, Event, Finished, TextDelta
+from amalfa.providers.provider import Accepted, Event, Finished, TextDelta, ToolCallDelta
 from amalfa.providers.reply import Reply
 from amalfa.providers.sse import SseParser
 from amalfa.providers.upstream_text import shown
@@ -41,6 +41,10 @@ class Reader(Protocol):
         """The text of a reply that came in one piece although a stream was asked for."""
         ...
 
+    def calls(self) -> Iterator[ToolCallDelta]:
+        """The pieces of tool calls that have come since they were asked for last."""
+        ...
+
     def finished(self, ms: int) -> Finished:
         """The terminal event, once the stream has ended. Raises when the reply is not whole."""
         ...
@@ -49,7 +53,7 @@ class Reader(Protocol):
 async def hear(
     reply: Reply, reader: Reader, asked: Asked, *, clock: Clock, started_s: float
 ) -> AsyncGenerator[Event, None]:
-    """The reply's name as soon as it is told, its texts in order, and `Finished` when it is whole.
+    """The reply's name as soon as it is told, its texts and tool calls in order, and `Finished` when it is whole.
 
     A failure says whether it may be billed and what was counted before it.
     """
@@ -57,7 +61,10 @@ async def hear(
         async with aclosing(_told(reply, reader, asked)) as events:
             async for event in events:
                 yield event
-        yield reader.finished(round((clock.monotonic_s() - started_s) * 1000))
+        end = reader.finished(round((clock.monotonic_s() - started_s) * 1000))
+        for piece in reader.calls():
+            yield piece
+        yield end
     except CallError as error:
         error.is_maybe_paid = error.is_maybe_paid or reader.is_maybe_paid
         error.usage = reader.counted_so_far
@@ -76,6 +83,8 @@ async def _told(reply: Reply, reader: Reader, asked: Asked) -> AsyncGenerator[Ev
                 yield Accepted(named)
             if text:
                 yield TextDelta(text)
+            for piece in reader.calls():
+                yield piece
 
 
 async def _texts(reply: Reply, reader: Reader, asked: Asked) -> AsyncGenerator[str, None]:

@@ -40,6 +40,12 @@ def text_at(holder: JsonObject, key: str) -> str:
     return value if isinstance(value, str) else ""
 
 
+def texts_at(holder: JsonObject, key: str) -> Sequence[str]:
+    """The strings of the list under `key`; whatever else the list holds is left out."""
+    value = holder.get(key)
+    return [entry for entry in value if isinstance(entry, str)] if isinstance(value, list) else []
+
+
 def count_at(holder: JsonObject, key: str) -> int | None:
     """The non-negative whole number under `key`; None when there is none."""
     value = holder.get(key)

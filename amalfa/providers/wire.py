@@ -39,7 +39,7 @@ CLOSE_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """One request on its way out. `body` None makes it a GET.
+    """One request on its way out. Without a `method`, `body` None makes it a GET and anything else a POST.
 
     `privacy` is the class of the text inside; a request without any of the user's text is CLOUD_OK.
     `is_forwarded`: the host passes this model on to a cloud. `headers` are those the API itself demands.
@@ -52,6 +52,7 @@ class Outgoing:
     is_forwarded: bool = False
     max_reply_bytes: int = REPLY_MAX_BYTES
     headers: Mapping[str, str] = field(default_factory=dict)
+    method: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +180,7 @@ class Wire:
     def _request(self, outgoing: Outgoing) -> httpx.Request:
         patience = self._patience
         return httpx.Request(
-            "GET" if outgoing.body is None else "POST",
+            outgoing.method or ("GET" if outgoing.body is None else "POST"),
             outgoing.address.url + outgoing.path,
             headers=_headers(self._endpoint.credentials_at(outgoing.address), outgoing.headers),
             content=outgoing.body,

@@ -24,7 +24,8 @@ class Candidate:
     """A model that could be asked: what is known of it from the configuration and the catalogues.
 
     `rank` is the model's place in the configuration among the models of its tier (0 first) and settles every
-    tie. `price`, `quality`, `context_tokens` and `has_json` are None where nobody told.
+    tie. `price`, `quality`, `context_tokens`, `has_json` and `has_tools` are None where nobody
+    told.
     """
 
     model: ModelName
@@ -45,6 +46,7 @@ class Candidate:
     quality: float | None = None
     context_tokens: int | None = None
     has_json: bool | None = None
+    has_tools: bool | None = None
 
     @property
     def is_cloud(self) -> bool:

@@ -106,4 +106,11 @@ def _lacks_json(candidate: Candidate, need: Need, _rules: Rules) -> _Found:
     return None
 
 
-_RULES = (_is_off, _is_second, _is_narrowed, _breaks_privacy, _is_unacceptable, _is_too_dear, _lacks_json)
+def _lacks_tools(candidate: Candidate, need: Need, _rules: Rules) -> _Found:
+    # Of a model nobody has told anything of, it is found out by asking it.
+    if need.needs_tools and (candidate.tier is Tier.EMBEDDED or candidate.has_tools is False):
+        return "no_tools", "the call offers tools, and the model takes none"
+    return None
+
+
+_RULES = (_is_off, _is_second, _is_narrowed, _breaks_privacy, _is_unacceptable, _is_too_dear, _lacks_json, _lacks_tools)

@@ -67,6 +67,7 @@ class Need:
     hint: Hint | None = None
     hint_name: str = ""
     needs_json: bool = False
+    needs_tools: bool = False
 
 
 @dataclass(frozen=True, slots=True)

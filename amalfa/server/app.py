@@ -10,8 +10,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from amalfa.errors import AmalfaError, NotFound, UsageProblem
 from amalfa.server.engine import Engine
-from amalfa.server.reply import error_reply
 from amalfa.server.routes import ROUTES
+from amalfa.server.shapes import failure_reply
 
 
 def make_app(engine: Engine) -> Starlette:
@@ -26,6 +26,8 @@ def make_app(engine: Engine) -> Starlette:
         middleware=[Middleware(ProblemHeader, engine=engine)],
         exception_handlers={AmalfaError: _on_failure, HTTPException: _on_http_failure},
     )
+    # A redirect for a missing slash would be a reply without JSON, to an address made from the caller's own words.
+    app.router.redirect_slashes = False
     app.state.engine = engine
     return app
 
@@ -56,7 +58,7 @@ async def _show_openapi(request: Request) -> Response:
 async def _on_failure(request: Request, error: Exception) -> Response:
     if not isinstance(error, AmalfaError):
         raise error
-    return error_reply(error)
+    return failure_reply(request.url.path, error)
 
 
 async def _on_http_failure(request: Request, error: Exception) -> Response:
@@ -65,11 +67,11 @@ async def _on_http_failure(request: Request, error: Exception) -> Response:
         raise error
     path, method = request.url.path, request.method
     if error.status_code == 405:
-        reply = error_reply(UsageProblem(f"{path} does not take {method}.", hint="see GET /openapi.json"))
+        reply = failure_reply(path, UsageProblem(f"{path} does not take {method}.", hint="see GET /openapi.json"))
     elif error.status_code == 404:
-        reply = error_reply(NotFound(f"There is no {path}.", hint="see GET /openapi.json"))
+        reply = failure_reply(path, NotFound(f"There is no {path}.", hint="see GET /openapi.json"))
     else:
-        reply = error_reply(UsageProblem(error.detail))
+        reply = failure_reply(path, UsageProblem(error.detail))
     reply.status_code = error.status_code
     reply.headers.update(error.headers or {})
     return reply

@@ -5,10 +5,10 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from amalfa.calls import PrivacyClass, Route, Tier, Usage, Wish
-from amalfa.tasks.ask import AskInput, AskOutput
-from amalfa.tasks.desk import Terms
-from amalfa.tasks.task import QUERY_MAX_CHARACTERS
+from amalfa.calls import CacheUse, Handling, PrivacyClass, Route, Tier, Usage, Wish
+from amalfa.tasks.ask import AskInput, AskOutput, FoundPassage
+from amalfa.tasks.desk import Desk, Terms
+from amalfa.tasks.task import QUERY_MAX_CHARACTERS, Made
 
 TIMEOUT_MAX_MS = 3_600_000
 
@@ -30,7 +30,11 @@ class CamelShown(Shown):
 
 
 class CallBody(Body):
-    """How to do a call. Each field narrows what the configuration allows and never widens it."""
+    """How to do a call. Each field narrows what the configuration allows and never widens it.
+
+    `withoutPrivate` does it as if the local-only notes were not there. `noCache` asks a model, whatever is kept, and
+    keeps nothing.
+    """
 
     model: str | None = Field(default=None, min_length=1, max_length=300)
     prefer: Literal["local", "cloud"] | None = None
@@ -40,23 +44,35 @@ class CallBody(Body):
     maxCostUsd: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     timeoutMs: int | None = Field(default=None, ge=1, le=TIMEOUT_MAX_MS)
     stream: bool = False
+    withoutPrivate: bool = False
+    noCache: bool = False
+
+    def desk_of(self, desk: Desk) -> Desk:
+        """The desk that the call may use."""
+        return desk.without_private() if self.withoutPrivate else desk
 
     def terms(self, request_id: str) -> Terms:
         timeout_s = self.timeoutMs / 1000 if self.timeoutMs else None
-        return Terms(request_id, self.wish, self.privacy, timeout_s)
+        return Terms(request_id, self.wish, self.privacy, timeout_s, Handling(is_cacheable=not self.noCache))
 
     @property
     def wish(self) -> Wish:
         return Wish(self.model, self.prefer, self.team, self.hint, self.maxCostUsd)
 
 
-class TaskBody(CallBody):
+class KeyedBody(CallBody):
+    """A call that may be sent again without being done again: `idempotencyKey`, or the header of that name."""
+
+    idempotencyKey: str | None = Field(default=None, min_length=1, max_length=255)
+
+
+class TaskBody(KeyedBody):
     """`input` is validated by the task itself."""
 
     input: dict[str, object]
 
 
-class AskBody(CallBody, AskInput):
+class AskBody(KeyedBody, AskInput):
     """A question with its terms. `contextOnly` returns the passages and asks no model."""
 
     contextOnly: bool = False
@@ -69,6 +85,11 @@ class SearchBody(Body):
     query: str = Field(min_length=1, max_length=QUERY_MAX_CHARACTERS)
     k: int = Field(default=10, ge=1, le=100)
     within: list[str] = Field(default=[], max_length=50)
+    withoutPrivate: bool = False
+
+
+class SearchShown(Made):
+    passages: list[FoundPassage]
 
 
 class ShutdownBody(Body):
@@ -104,6 +125,21 @@ class LeftShown(CamelShown):
     redactions: int
 
 
+class HopShown(CamelShown):
+    """One node of a pipeline at work: what it did, where it sent the request and by which rule."""
+
+    node: str
+    layer: int
+    does: str
+    model: str
+    outcome: str
+    ms: int
+    decided: str
+    tokens_in: int | None
+    tokens_out: int | None
+    cost_usd: float | None
+
+
 class RouteShown(CamelShown):
     """Why this model, why not each other one, and what left the machine; null when nothing did."""
 
@@ -115,11 +151,12 @@ class RouteShown(CamelShown):
     reason: str
     candidates: list[JudgedShown]
     attempts: list[AttemptShown]
-    cache: str
+    cache: CacheUse
     repairs: list[str]
     left_machine: LeftShown | None
     generation: int
     request_id: str
+    hops: list[HopShown] = []
 
 
 class UsageShown(Shown):

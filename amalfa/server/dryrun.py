@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from amalfa.calls import PrivacyClass, Wish
+from amalfa.calls import Lane, PrivacyClass, Wish
 from amalfa.errors import UsageProblem
 from amalfa.execution.estimate import Estimate
 from amalfa.routing.plan import Plan
@@ -13,12 +13,16 @@ from amalfa.routing.plan import Plan
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A call that is only thought of: `prompt` as the one message of a user, under `task`'s settings."""
+    """A call that is only thought of: `prompt` as the one message of a user, under `task`'s settings.
+
+    In the lane "background" it is one of a job, for which no engine without a model stands in.
+    """
 
     prompt: str
     task: str
     wish: Wish
     privacy: PrivacyClass
+    lane: Lane = "interactive"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,14 @@ from starlette.requests import Request
 from amalfa.calls import ModelName, Passage
 from amalfa.errors import Problem
 from amalfa.execution.accounts import Accounts
+from amalfa.execution.embedding_calls import EmbeddingCalls
+from amalfa.jobs.office import Jobs
+from amalfa.knowledge.listing import ListedNote
+from amalfa.pipelines.loading import PipelineReport
 from amalfa.providers.provider import Provider
 from amalfa.server.dryrun import DryRun
 from amalfa.server.known import Known
+from amalfa.server.once import Once
 from amalfa.server.status import IndexReport, Status
 from amalfa.tasks.desk import Desk
 
@@ -59,6 +64,16 @@ class Engine(Protocol):
     @property
     def accounts(self) -> Accounts: ...
 
+    @property
+    def once(self) -> Once:
+        """Sees to it that work under an idempotency key is done once."""
+        ...
+
+    @property
+    def jobs(self) -> Jobs:
+        """The durable jobs of the project."""
+        ...
+
     def providers(self) -> Mapping[str, Provider]:
         """The providers of the Generation in force."""
         ...
@@ -71,7 +86,36 @@ class Engine(Protocol):
 
     def dry_run(self) -> DryRun: ...
 
-    async def search(self, query: str, *, k: int, within: tuple[str, ...]) -> tuple[Passage, ...]: ...
+    def embeddings(self) -> EmbeddingCalls:
+        """The embedding of the Generation in force; to be used under a lease."""
+        ...
+
+    def pipeline_names(self) -> Iterable[str]:
+        """The pipelines that the configuration names, in its order."""
+        ...
+
+    def pipelines(self) -> Iterable[PipelineReport]:
+        """The pipelines in force, each with its problems."""
+        ...
+
+    def lease_with_pipeline(self, path: str) -> AbstractAsyncContextManager[tuple[Desk, str]]:
+        """A desk that knows the pipeline in a file as well, and the pipeline's name.
+
+        Raises InvalidConfig or UntrustedConfig for what is wrong with the file.
+        """
+        ...
+
+    async def search(
+        self, query: str, *, k: int, within: tuple[str, ...], without_private: bool = False
+    ) -> tuple[Passage, ...]: ...
+
+    async def list_notes(self, *, after: str, limit: int, without_private: bool) -> tuple[ListedNote, ...]:
+        """Up to `limit` notes of the index behind a path, in the order of their paths."""
+        ...
+
+    async def read_note(self, path: str, *, without_private: bool) -> tuple[ListedNote, str]:
+        """A note of the index with its text. Raises NotFound."""
+        ...
 
     async def status(self) -> Status: ...
 

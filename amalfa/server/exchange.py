@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import anyio
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from amalfa.errors import AmalfaError, OutOfTime, ShuttingDown
+from amalfa.errors import AmalfaError, OutOfTime, ShuttingDown, Unauthenticated
 from amalfa.server.door import UNIX, Line
 from amalfa.server.error_body import error_document
 
@@ -16,6 +16,8 @@ _log = logging.getLogger(__name__)
 
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 _PIECE_BYTES = 65_536
+_STREAMS = (b"text/event-stream", b"application/x-ndjson")
+"""What can end with an error of its own: events, and lines of JSON."""
 
 
 class CallerGone(Exception):
@@ -53,6 +55,7 @@ class Exchange:
         kind, number = scope.get("client") or ("", 0)
         self.is_on_socket = kind == UNIX
         self.caller = f"{kind} {number}" if self.is_on_socket else "tcp"
+        self.local_port: int = (scope.get("server") or ("", 0))[1] or 0
         self.is_read = self.method in _READS
         self._scope, self._receive, self._send, self._shapes = scope, receive, send, shapes
         self._life = anyio.CancelScope()
@@ -136,7 +139,7 @@ class Exchange:
         if not self._reply.has_begun:
             body = json.dumps(self._shapes.whole(self.path, error)).encode()
             await self._reply.send_whole(error.http_status, self._error_headers(error), body)
-        elif self._reply.is_event_stream and not self._reply.is_complete:
+        elif self._reply.is_stream and not self._reply.is_complete and not self._reply.is_amid_part:
             event = self._shapes.event(self.path, error).encode()
             await self._reply.send({"type": "http.response.body", "body": event, "more_body": False})
         # Any other begun reply stays unfinished; the server then cuts it, and the caller sees that it is not whole.
@@ -146,6 +149,8 @@ class Exchange:
         retry_after_s = 1 if isinstance(error, ShuttingDown) else getattr(error, "retry_after_s", None)
         if retry_after_s is not None and error.http_status in (429, 503):
             headers.append((b"retry-after", str(max(1, round(retry_after_s))).encode()))
+        if isinstance(error, Unauthenticated):
+            headers.append((b"www-authenticate", b"Bearer"))
         if isinstance(error, ShuttingDown) or not self._body_is_whole:
             headers.append((b"connection", b"close"))
         return headers
@@ -158,7 +163,8 @@ class _Reply:
         self._send = send
         self.has_begun = False
         self.is_complete = False
-        self.is_event_stream = False
+        self.is_stream = False
+        self.is_amid_part = False
         self._is_bare = False
 
     async def send(self, message: Message) -> None:
@@ -181,7 +187,7 @@ class _Reply:
         if self._is_bare:
             return
         self.has_begun = True
-        self.is_event_stream = kind.startswith(b"text/event-stream")
+        self.is_stream = kind.startswith(_STREAMS)
         await self._send(message)
 
     async def _go_on(self, message: Message) -> None:
@@ -190,4 +196,6 @@ class _Reply:
         for start in range(0, max(1, len(body)), _PIECE_BYTES):
             end = start + _PIECE_BYTES
             piece = {"body": body[start:end], "more_body": more or end < len(body)}
+            # An error behind half a line would be part of that line.
+            self.is_amid_part = end < len(body)
             await self._send({"type": "http.response.body", **piece})

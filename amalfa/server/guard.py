@@ -1,6 +1,5 @@
 """Stands in front of the routes: who may ask, how much, and how many at once. Parses nothing for the routes."""
 
-import hmac
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from amalfa.errors import Busy, NotAllowed, ShuttingDown, TooLarge, UsageProblem
 from amalfa.server.exchange import OWN_SHAPES, ErrorShapes, Exchange
 from amalfa.server.json_body import check_json
+from amalfa.server.port import TokenCheck, refuse_browsers, refuse_other_names
 from amalfa.server.turnstile import Turnstile, TurnstileLimits
 
 HEALTH_PATH = "/sonar/health"
@@ -39,7 +39,7 @@ class WrongType(UsageProblem):
 
 
 class Guard:
-    """ASGI middleware. `token` is what a TCP caller must show; None turns every TCP caller away.
+    """ASGI middleware. `token` is what a caller on the TCP port must show; None turns every such caller away.
 
     `end_is_near` is asked at every request: an end that was promised to one caller holds for the next one, even
     before `begin_drain`.
@@ -56,7 +56,7 @@ class Guard:
     ) -> None:
         self.limits = limits or GuardLimits()
         self._app = app
-        self._token = token
+        self._tokens = TokenCheck(token)
         self._shapes = shapes
         self._turnstile = Turnstile(self.limits.work)
         self._working: set[Exchange] = set()
@@ -94,8 +94,7 @@ class Guard:
             self._working.discard(exchange)
 
     async def _answer(self, exchange: Exchange) -> None:
-        refuse_foreign_page(exchange)
-        self._refuse_without_token(exchange)
+        self._refuse_strangers(exchange)
         self._refuse_while_leaving(exchange)
         with self._holding() as held:
             body = await self._read_body(exchange, held)
@@ -115,12 +114,13 @@ class Guard:
 
         return app_in_turn
 
-    def _refuse_without_token(self, exchange: Exchange) -> None:
-        if exchange.is_on_socket:  # the kernel has vouched for the caller
+    def _refuse_strangers(self, exchange: Exchange) -> None:
+        if exchange.is_on_socket:  # the kernel has vouched for the caller, whatever token its library sends
+            refuse_foreign_page(exchange)
             return
-        shown = exchange.header(b"authorization").removeprefix(b"Bearer ")
-        if self._token is None or not hmac.compare_digest(shown, self._token.encode()):
-            raise NotAllowed("The token is missing or wrong.", hint="send Authorization: Bearer TOKEN")
+        refuse_other_names(exchange)
+        refuse_browsers(exchange)
+        self._tokens.refuse_without(exchange)
 
     def _refuse_while_leaving(self, exchange: Exchange) -> None:
         is_work = not exchange.is_read and exchange.path not in CONTROL_PATHS
@@ -174,7 +174,7 @@ class _Held:
 
 
 def refuse_foreign_page(exchange: Exchange) -> None:
-    """Raise NotAllowed for what a page of another site, or a rebound host name, would send."""
+    """Raise NotAllowed for what a page of another site, or a rebound host name, would send through a proxy."""
     for host in exchange.headers(b"host"):
         if not _OUR_NAMES.fullmatch(host.strip()):
             raise NotAllowed("This host name is not sonar's.", hint="call it http://sonar/ or http://localhost/")

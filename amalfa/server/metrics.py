@@ -4,7 +4,7 @@ The library is imported when somebody scrapes, because nobody else needs it, and
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import accumulate
 from typing import TYPE_CHECKING
@@ -15,6 +15,10 @@ from starlette.responses import Response
 
 from amalfa.execution.counters import Counters, Labels, Times
 from amalfa.execution.usage import WINDOW_MAX_DAYS
+from amalfa.providers.api import ApiProvider
+from amalfa.providers.ollama import OllamaProvider
+from amalfa.providers.pacer import Load
+from amalfa.providers.provider import Line
 from amalfa.server.engine import engine_of
 
 if TYPE_CHECKING:
@@ -34,13 +38,24 @@ class Gauges:
     generation: int
     running_calls: int
     unknown_cost_attempts: int
+    loads: Mapping[str, Load] = field(default_factory=dict)
+    lines: Mapping[tuple[str, str], Line] = field(default_factory=dict)
+    """The queues of the hosts of Ollama, by provider and URL."""
 
 
 async def metrics(request: Request) -> Response:
     engine = engine_of(request)
     accounts = engine.accounts
     since = accounts.clock.now() - timedelta(days=WINDOW_MAX_DAYS)
-    gauges = Gauges(engine.generation_number, engine.running_calls, await accounts.usage.unknown_costs(since))
+    loads = {name: one.load for name, one in engine.providers().items() if isinstance(one, ApiProvider)}
+    unknown_costs = await accounts.usage.unknown_costs(since)
+    lines = {
+        (name, url): line
+        for name, one in engine.providers().items()
+        if isinstance(one, OllamaProvider)
+        for url, line in one.lines.items()
+    }
+    gauges = Gauges(engine.generation_number, engine.running_calls, unknown_costs, loads, lines)
     return Response(metrics_text(accounts.counters, gauges), headers={"Content-Type": CONTENT_TYPE})
 
 
@@ -77,6 +92,13 @@ class _Collector:
             ("amalfa_tokens", "Tokens as providers counted them.", ("model", "direction"), counters.tokens.counts),
             ("amalfa_cache_hits", "Calls served from the cache.", (), {(): counters.cache_hits.total}),
             (
+                "amalfa_cache_stale",
+                "Calls served from the cache with a reply past its age.",
+                (),
+                {(): counters.cache_stale.total},
+            ),
+            ("amalfa_cache_misses", "Calls that the cache had no reply for.", (), {(): counters.cache_misses.total}),
+            (
                 "amalfa_json_replies",
                 "Replies that had to be JSON.",
                 ("task", "model", "result"),
@@ -108,6 +130,36 @@ class _Collector:
         for name, text, value in rows:
             if value is not None:
                 yield GaugeMetricFamily(name, text, value=value)
+        text = "Calls to an API that run, and that wait for their turn."
+        calls = GaugeMetricFamily("amalfa_provider_calls", text, labels=("provider", "state"))
+        for provider, load in gauges.loads.items():
+            calls.add_metric((provider, "running"), load.running)
+            for lane, waiting in load.waiting.items():
+                calls.add_metric((provider, f"waiting_{lane}"), waiting)
+        yield calls
+        yield from self._queued()
+
+    def _queued(self) -> "Iterator[Metric]":
+        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
+        calls = GaugeMetricFamily(
+            "amalfa_host_calls", "Calls that run or wait at an Ollama.", labels=("provider", "host", "state")
+        )
+        swaps = CounterMetricFamily(
+            "amalfa_model_swaps", "Models that made way for another, or did not have to.", labels=("host", "result")
+        )
+        for (provider, url), line in self._gauges.lines.items():
+            states = {
+                "running": line.running,
+                "waiting_interactive": line.people,
+                "waiting_background": line.background,
+            }
+            for state, count in states.items():
+                calls.add_metric((provider, url, state), count)
+            swaps.add_metric((url, "made"), line.swaps_made)
+            swaps.add_metric((url, "avoided"), line.swaps_avoided)
+        yield calls
+        yield swaps
 
     def _timed(self) -> "Iterator[Metric]":
         from prometheus_client.core import HistogramMetricFamily

@@ -61,17 +61,16 @@ class Events(Response):
     @override
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-        stream = _Stream(send)
+        stream = EventStream(send)
         async with anyio.create_task_group() as group:
             group.start_soon(stream.ping)
-            await self._run(stream)
+            await self._run_safely(stream)
             group.cancel_scope.cancel()
         await send({"type": "http.response.body", "body": b""})
 
-    async def _run(self, stream: "_Stream") -> None:
+    async def _run_safely(self, stream: "EventStream") -> None:
         try:
-            await stream.event("output", await self._work(stream.emit))
-            await stream.event("done", {})
+            await self.run(stream)
         except AmalfaError as error:
             await stream.fail(error)
         except Exception:
@@ -80,8 +79,13 @@ class Events(Response):
             failure = AmalfaError("Sonar failed unexpectedly.", hint="amalfa sonar logs")
             await stream.fail(failure)
 
+    async def run(self, stream: "EventStream") -> None:
+        """Send the events, the last one being `done`."""
+        await stream.event("output", await self._work(stream.emit))
+        await stream.event("done", {})
 
-class _Stream:
+
+class EventStream:
     """Events on one connection, one at a time."""
 
     def __init__(self, send: Send) -> None:

@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel
 
+from amalfa.calls import Lane
 from amalfa.server.bodies import ProblemShown
 
 
@@ -26,11 +27,32 @@ class InferenceStatus(BaseModel):
     reason: str
 
 
+class LineStatus(BaseModel):
+    """The calls at one Ollama now, and how often models made way for another since sonar has this configuration.
+
+    `swaps_avoided` is how many more there would have been in the order the calls came.
+    """
+
+    running: int
+    waiting: dict[str, int]
+    swaps_made: int
+    swaps_avoided: int
+
+
 class HostStatus(BaseModel):
     url: str
     state: str
     loaded: list[str]
     reason: str | None = None
+    calls: LineStatus | None = None
+
+
+class CallStatus(BaseModel):
+    """The calls to one API now. `limit` is how many may run at once, which follows what the API bears."""
+
+    running: int
+    limit: int
+    waiting: dict[Lane, int]
 
 
 class ProviderStatus(BaseModel):
@@ -39,6 +61,7 @@ class ProviderStatus(BaseModel):
     state: str
     reason: str | None = None
     hosts: list[HostStatus]
+    calls: CallStatus | None = None
 
 
 class IndexStatus(BaseModel):
@@ -79,6 +102,15 @@ class UsageToday(BaseModel):
     unknown_costs: int
 
 
+class HttpStatus(BaseModel):
+    """The TCP port that is open besides the socket."""
+
+    enabled: bool
+    host: str
+    port: int
+    url: str
+
+
 class Status(BaseModel):
     running: Literal[True] = True
     healthy: bool
@@ -95,5 +127,5 @@ class Status(BaseModel):
     jobs: JobStatus
     queue: QueueStatus
     usage_today: UsageToday
-    http: str | None
+    http: HttpStatus | None
     notices: list[str]

@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from amalfa.calls import Tier
+from amalfa.calls import CacheUse, Tier
 from amalfa.execution.decisions import KEPT
 from amalfa.execution.usage import since_of
 from amalfa.server.bodies import Body, Shown
@@ -102,7 +102,7 @@ class DecisionShown(Shown):
     attempts: int
     cost_usd: float | None
     ms: int
-    cache: str
+    cache: CacheUse
     error_code: str | None
 
 

@@ -1,6 +1,7 @@
 """The routes that work: tasks, questions, searches."""
 
 import secrets
+from functools import partial
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -11,6 +12,7 @@ from amalfa.errors import NotFound, UsageProblem
 from amalfa.execution.steps import Emit
 from amalfa.server.bodies import AskBody, SearchBody, TaskBody, route_json, usage_json
 from amalfa.server.engine import engine_of
+from amalfa.server.keyed import reply_under_key
 from amalfa.server.reply import Document, reply_to, wants_events
 from amalfa.tasks.ask import ask, context_of, found
 from amalfa.tasks.catalog import CATALOG
@@ -32,31 +34,34 @@ async def run_task(request: Request) -> Response:
     task = CATALOG.get(request.path_params["task"])
     if task is None:
         raise NotFound(f"There is no task {request.path_params['task']!r}.", hint=f"use one of {', '.join(CATALOG)}")
-    body = read_body(TaskBody, await request.json())
+    raw = await request.json()
+    body = read_body(TaskBody, raw)
     given = read_body(task.given, body.input)
     terms = body.terms(new_request_id())
 
     async def work(emit: Emit) -> Document:
         async with engine_of(request).lease() as desk:
-            outcome = await task.run(given, desk, terms, emit)
+            outcome = await task.run(given, body.desk_of(desk), terms, emit)
         return {
             "output": outcome.output.model_dump(mode="json"),
             "route": route_json(outcome.route),
             "usage": usage_json(outcome.usage),
         }
 
-    return await reply_to(work, as_events=wants_events(request, is_asked=body.stream))
+    is_stream = wants_events(request, is_asked=body.stream)
+    return await reply_under_key(request, raw, partial(reply_to, work, as_events=is_stream), is_stream=is_stream)
 
 
 async def answer_question(request: Request) -> Response:
-    body = read_body(AskBody, await request.json())
+    raw = await request.json()
+    body = read_body(AskBody, raw)
     given, terms = body.question_input(), body.terms(new_request_id())
 
     async def work(emit: Emit) -> Document:
         async with engine_of(request).lease() as desk:
             if body.contextOnly:
-                return (await context_of(given, desk, emit)).model_dump(mode="json")
-            outcome = await ask(given, desk, terms, emit)
+                return (await context_of(given, body.desk_of(desk), emit)).model_dump(mode="json")
+            outcome = await ask(given, body.desk_of(desk), terms, emit)
         route = outcome.route
         return {
             **outcome.output.model_dump(mode="json"),
@@ -66,12 +71,15 @@ async def answer_question(request: Request) -> Response:
             "usage": usage_json(outcome.usage),
         }
 
-    return await reply_to(work, as_events=wants_events(request, is_asked=body.stream))
+    is_stream = wants_events(request, is_asked=body.stream)
+    return await reply_under_key(request, raw, partial(reply_to, work, as_events=is_stream), is_stream=is_stream)
 
 
 async def search_notes(request: Request) -> Response:
     body = read_body(SearchBody, await request.json())
-    passages = await engine_of(request).search(body.query, k=body.k, within=tuple(body.within))
+    passages = await engine_of(request).search(
+        body.query, k=body.k, within=tuple(body.within), without_private=body.withoutPrivate
+    )
     return JSONResponse({"passages": [found(passage).model_dump(mode="json") for passage in passages]})
 
 

@@ -13,6 +13,7 @@ from anyio import CancelScope
 
 from amalfa.store.line import T, Work
 from amalfa.store.opening import Recipe, open_checked
+from amalfa.store.place import Place
 from amalfa.store.readers import Readers
 from amalfa.store.schema import Migration, back_up
 from amalfa.store.writer import Writer
@@ -27,8 +28,9 @@ class Database:
     def __init__(self, path: Path, connection: apsw.Connection, recipe: Recipe, notices: tuple[str, ...]) -> None:
         self.path = path
         self.notices = notices
-        self._writer = Writer(path, connection, recipe.synchronous)
-        self._readers = Readers(path)
+        self._place = Place(path)
+        self._writer = Writer(self._place, connection, recipe.synchronous)
+        self._readers = Readers(self._place)
 
     @classmethod
     def open(
@@ -66,6 +68,28 @@ class Database:
         Cancelling the caller interrupts it. Raises ReadTooLong after 30 s.
         """
         return await self._readers.submit(work)
+
+    @property
+    def is_in_place(self) -> bool:
+        """Whether its name still leads to the file that was opened. What is written to another one is lost."""
+        return self._place.is_kept
+
+    def alarms(self) -> tuple[str, ...]:
+        """Sentences about what is wrong with the file at this moment. Looks at names only."""
+        name = self.path.name
+        found = []
+        if not self._place.is_kept:
+            found.append(f"{name} was removed or replaced while it was open; restart sonar: amalfa sonar restart")
+        if not self._place.is_sound:
+            found.append(f"{name} is damaged; restart sonar, which mends it: amalfa sonar restart")
+        if self._place.has_long_log:
+            found.append(f"{name}-wal grows because another program reads {name}; close that program")
+        return tuple(found)
+
+    async def mend_log(self) -> None:
+        """Begin a new log when somebody deleted the one in use; nothing that was committed is lost by that."""
+        if not self._place.is_log_kept:
+            await self.write(lambda connection: connection.changes())
 
     async def back_up(self) -> Path:
         """Write a checked copy beside the file, keep the newest three, and return its path."""

@@ -72,4 +72,94 @@ ALTER TABLE attempt ADD COLUMN json_gate TEXT;
 CREATE INDEX attempt_json ON attempt (started_at) WHERE json_gate IS NOT NULL;
 """
 
-SONAR_DB = (("ledger", LEDGER), ("conversations", CONVERSATIONS), ("money", MONEY), ("json", JSON))
+FINISHED = """
+CREATE TABLE finished (
+    route       TEXT NOT NULL,
+    key         TEXT NOT NULL,
+    body_hash   TEXT NOT NULL,
+    reply       BLOB NOT NULL,
+    headers     TEXT NOT NULL,
+    at_s        INTEGER NOT NULL,
+    PRIMARY KEY (route, key)
+) STRICT;
+CREATE INDEX finished_by_time ON finished (at_s);
+"""
+
+JOBS = """
+CREATE TABLE job (
+    id             TEXT PRIMARY KEY,
+    task           TEXT NOT NULL,
+    state          TEXT NOT NULL DEFAULT 'running',
+    reason         TEXT NOT NULL DEFAULT '',
+    terms          TEXT NOT NULL,
+    is_write       INTEGER NOT NULL,
+    settings_hash  TEXT NOT NULL,
+    created_at     TEXT NOT NULL,
+    finished_at    TEXT,
+    waits          INTEGER NOT NULL DEFAULT 0,
+    not_before     REAL NOT NULL DEFAULT 0,
+    late           INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX job_open ON job (state) WHERE state IN ('running', 'paused');
+CREATE INDEX job_by_time ON job (created_at);
+CREATE TABLE item (
+    id             INTEGER PRIMARY KEY AUTOINCREMENT,
+    job_id         TEXT NOT NULL REFERENCES job (id) ON DELETE CASCADE,
+    idem           TEXT NOT NULL,
+    path           TEXT NOT NULL,
+    content_hash   TEXT NOT NULL,
+    state          TEXT NOT NULL DEFAULT 'queued',
+    attempts       INTEGER NOT NULL DEFAULT 0,
+    interruptions  INTEGER NOT NULL DEFAULT 0,
+    not_before     REAL NOT NULL DEFAULT 0,
+    owner          TEXT,
+    lease_until    REAL,
+    fence          INTEGER NOT NULL DEFAULT 0,
+    error_code     TEXT,
+    error          TEXT,
+    settled        INTEGER
+) STRICT;
+CREATE INDEX item_by_job ON item (job_id, state);
+CREATE INDEX item_queued ON item (job_id, interruptions, id) WHERE state = 'queued';
+CREATE INDEX item_open ON item (idem, state) WHERE state IN ('queued', 'running');
+CREATE INDEX item_running ON item (owner) WHERE state = 'running';
+CREATE INDEX item_settled ON item (job_id, settled) WHERE settled IS NOT NULL;
+CREATE INDEX item_failed ON item (job_id) WHERE state = 'failed';
+CREATE TABLE result (
+    idem           TEXT PRIMARY KEY,
+    item_id        INTEGER NOT NULL UNIQUE,
+    job_id         TEXT NOT NULL,
+    path           TEXT NOT NULL,
+    content_hash   TEXT NOT NULL,
+    output         TEXT NOT NULL,
+    model          TEXT NOT NULL,
+    tier           TEXT NOT NULL,
+    tokens_in      INTEGER,
+    tokens_out     INTEGER,
+    cost_usd       REAL,
+    ms             INTEGER NOT NULL,
+    finished_at    TEXT NOT NULL
+) STRICT;
+CREATE INDEX result_by_job ON result (job_id, tokens_in, tokens_out, cost_usd);
+"""
+
+CONFIDED = """
+CREATE TABLE confided (
+    digest      BLOB PRIMARY KEY,
+    privacy     TEXT NOT NULL,
+    at_s        INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX confided_by_time ON confided (at_s);
+CREATE TABLE confided_salt (salt BLOB NOT NULL) STRICT;
+INSERT INTO confided_salt (salt) VALUES (randomblob(16));
+"""
+
+SONAR_DB = (
+    ("ledger", LEDGER),
+    ("conversations", CONVERSATIONS),
+    ("money", MONEY),
+    ("json", JSON),
+    ("finished", FINISHED),
+    ("jobs", JOBS),
+    ("confided", CONFIDED),
+)

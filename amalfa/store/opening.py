@@ -25,6 +25,9 @@ JOURNAL_LIMIT_BYTES = 64 * 1024 * 1024
 CHECK_LIMIT_S = 1.0
 """How long the check after a crash may hold up the start; a huge file is checked as far as this goes."""
 
+CHECK_IN_ORDER_LIMIT_S = 0.2
+"""The same after an orderly end, when only the disk can have done harm."""
+
 NETWORK_FILESYSTEMS = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "fuse.sshfs", "fuse.s3fs", "fuse.rclone"}
 )
@@ -132,7 +135,9 @@ def _open_existing_or_new(path: Path, recipe: Recipe) -> tuple[apsw.Connection, 
         if not is_new:
             _check_identity(connection, recipe)
             if was_left_open or had_log:
-                _check_pages(connection)
+                _check_pages(connection, CHECK_LIMIT_S)
+            elif not recipe.is_derived:
+                _check_pages(connection, CHECK_IN_ORDER_LIMIT_S)
             _back_up_if_older(connection, recipe)
         migrate(connection, recipe.migrations, application_id=recipe.application_id)
         connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
@@ -180,8 +185,8 @@ def _check_identity(connection: apsw.Connection, recipe: Recipe) -> None:
         raise _Damaged("was written by a newer amalfa")
 
 
-def _check_pages(connection: apsw.Connection) -> None:
-    stop_at = time.monotonic() + CHECK_LIMIT_S
+def _check_pages(connection: apsw.Connection, limit_s: float) -> None:
+    stop_at = time.monotonic() + limit_s
     connection.set_progress_handler(lambda: time.monotonic() > stop_at, 10_000)
     try:
         verdict = connection.pragma("quick_check", 1)

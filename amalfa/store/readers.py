@@ -2,13 +2,13 @@
 
 import threading
 import time
-from pathlib import Path
 
 import apsw
 
 from amalfa.store.failures import translate
 from amalfa.store.line import Item, Line, Outcome, T, Work
 from amalfa.store.opening import open_connection
+from amalfa.store.place import Place
 
 READERS = 2
 READ_LIMIT_S = 30.0
@@ -21,8 +21,9 @@ _STEPS_BETWEEN_LOOKS = 20_000  # a few hundred microseconds of SQLite's work
 class Readers:
     """Threads come into being with the first reads, connections with the threads."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self._path = place.path
         self._line = Line()
         self._threads: list[threading.Thread] = []
 
@@ -40,9 +41,14 @@ class Readers:
 
     def _run(self) -> None:
         connection: apsw.Connection | None = None
+        opening = 0
         while (item := self._line.take()) is not None:
             try:
-                connection = connection or open_connection(self._path, can_write=False)
+                if connection is None or opening != self._place.openings:
+                    if connection is not None:
+                        connection.close(True)
+                    connection, opening = None, self._place.openings
+                    connection = open_connection(self._path, can_write=False)
                 outcome = Outcome(self._read(connection, item))
             except Exception as failure:  # the caller gets it, whatever it is; this thread has to live on
                 connection = _dropped(connection, failure)
@@ -71,6 +77,8 @@ class Readers:
     def _explained(self, failure: Exception) -> Exception:
         if not isinstance(failure, apsw.Error):
             return failure
+        if isinstance(failure, (apsw.CorruptError, apsw.NotADBError)):
+            self._place.is_sound = False
         explained = translate(failure, str(self._path))
         explained.__cause__ = None if explained is failure else failure
         return explained

@@ -20,6 +20,7 @@ def salvage(damaged: Path, fresh: apsw.Connection) -> int:
         fresh.pragma("foreign_keys", False)
         fresh.execute("BEGIN IMMEDIATE")
         kept = sum(_copy_table(source, fresh, table, columns) for table, columns in tables.items())
+        kept -= _drop_orphans(fresh)
         fresh.execute("COMMIT")
     except (apsw.CorruptError, apsw.NotADBError, apsw.IOError):
         kept = 0
@@ -27,6 +28,14 @@ def salvage(damaged: Path, fresh: apsw.Connection) -> int:
         fresh.pragma("foreign_keys", True)
         source.close()
     return kept
+
+
+def _drop_orphans(fresh: apsw.Connection) -> int:
+    """Leave out the rows whose owner was lost, for which the tables have no place; how many there were."""
+    orphans = set(fresh.execute('SELECT "table", rowid FROM pragma_foreign_key_check').fetchall())
+    for table, row in orphans:
+        fresh.execute(f"DELETE FROM {_quoted(str(table))} WHERE rowid = ?", (row,))  # noqa: S608 - from the schema
+    return len(orphans)
 
 
 def _shared_tables(source: apsw.Connection, fresh: apsw.Connection) -> dict[str, tuple[str, ...]]:

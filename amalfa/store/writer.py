@@ -1,15 +1,17 @@
 """The thread that owns the writing connection of one database file: groups, commits, rolls back, folds the log."""
 
 import threading
-from pathlib import Path
 from queue import Empty
 from typing import Any
 
 import apsw
 
+from amalfa.errors import AmalfaError
+from amalfa.store import opening
 from amalfa.store.failures import StorageBroken, translate, translated
 from amalfa.store.line import Item, Line, Outcome, T, Work
 from amalfa.store.opening import mark_closed, open_connection
+from amalfa.store.place import Place
 
 IDLE_CHECKPOINT_S = 5.0
 GROUP_MAX = 128
@@ -17,15 +19,14 @@ GROUP_MAX = 128
 
 
 class Writer:
-    def __init__(self, path: Path, connection: apsw.Connection, synchronous: str) -> None:
-        self._path = path
+    def __init__(self, place: Place, connection: apsw.Connection, synchronous: str) -> None:
+        self._place = place
+        self._path = place.path
         self._connection = connection
         self._synchronous = synchronous
-        self._inode = path.stat().st_ino
-        self._is_sound = True
         self._needs_reopening = False
         self._line = Line()
-        self._thread = threading.Thread(target=self._run, name=f"write {path.name}", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=f"write {place.path.name}", daemon=True)
         self._thread.start()
 
     async def submit(self, work: Work[T]) -> T:
@@ -42,8 +43,7 @@ class Writer:
             try:
                 first = self._line.take(IDLE_CHECKPOINT_S if is_dirty else None)
             except Empty:
-                self._fold_log()
-                is_dirty = False
+                is_dirty = not self._fold_log()
                 continue
             if first is None:
                 break
@@ -68,7 +68,11 @@ class Writer:
             self._connection.execute("BEGIN IMMEDIATE")
             outcomes = [self._in_savepoint(item.work) for item in items]
             self._connection.execute("COMMIT")
-        except (apsw.Error, StorageBroken):
+        except apsw.BusyError as failure:
+            # Whoever holds the file made all of them wait; waiting again for each would make the last wait minutes.
+            self._roll_back()
+            return [Outcome(failure=self._explained(failure))] * len(items)
+        except (apsw.Error, AmalfaError):
             self._roll_back()
             return None
         return outcomes
@@ -100,12 +104,12 @@ class Writer:
         """Refuse to write into a file that no name leads to any more: SQLite itself would not notice."""
         if self._needs_reopening:
             self._reopen()
-        try:
-            is_in_place = self._path.stat().st_ino == self._inode
-        except OSError:
-            is_in_place = False
-        if not is_in_place:
+        if not self._place.is_kept:
             raise StorageBroken(f"{self._path} was removed or replaced while it was open.", hint="amalfa sonar restart")
+        if not self._place.is_log_kept:
+            # What was committed into the log is still in our hands, so it goes into the file before a new one begins.
+            self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+            self._reopen()
 
     def _explained(self, failure: Exception) -> Exception:
         if not isinstance(failure, apsw.Error):
@@ -114,7 +118,7 @@ class Writer:
             # After a failed flush the system may drop the dirty pages; only a new connection sees what is on disk.
             self._needs_reopening = True
         if isinstance(failure, (apsw.CorruptError, apsw.NotADBError)):
-            self._is_sound = False
+            self._place.is_sound = False
         explained = translate(failure, str(self._path))
         explained.__cause__ = None if explained is failure else failure
         return explained
@@ -131,15 +135,25 @@ class Writer:
         with translated(str(self._path)):
             self._connection = open_connection(self._path, can_write=True, synchronous=self._synchronous)
         self._needs_reopening = False
+        self._place.take_log()
 
-    def _fold_log(self) -> None:
+    def _fold_log(self) -> bool:
+        """Fold the log into the file, and cut it; False when a reader or a full disk stands in the way for now."""
         try:
+            # A write that comes in meanwhile must not wait for somebody's long reading.
+            self._connection.set_busy_timeout(0)
             self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
         except apsw.Error:
-            return  # a reader or a full disk stands in the way; the log stays valid and the next pause tries again
+            return False
+        finally:
+            self._connection.set_busy_timeout(opening.BUSY_TIMEOUT_MS)
+        return True
 
     def _finish(self) -> None:
         self._fold_log()
-        self._connection.close(True)
-        if self._is_sound:
+        try:
+            self._connection.close(True)
+        except apsw.Error:
+            return  # the log stays, and is read at the next start
+        if self._place.is_sound:
             mark_closed(self._path)

@@ -113,7 +113,7 @@ async def _answer(
         return await research(given.question, desk, terms, emit, max_steps=STEPS_USUAL, within=within)
     deadline_s = desk.deadline_s(given.task, terms)
     evidence = await _retrieve(given, past, desk, emit)
-    brought = bring([GivenPassage(text=given.context, path=STDIN)] if given.context else [])
+    brought = bring([GivenPassage(text=given.context, path=STDIN)] if given.context else [], terms.privacy)
     passages = brought.passages + (evidence.passages if evidence.is_sufficient else ())
     if not passages and not given.allowGeneral:
         return refusal(evidence, desk, terms, task=given.task)

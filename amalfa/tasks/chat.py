@@ -56,7 +56,7 @@ class Chat:
         spoken = (*brought, Turn("user", question, outcome.privacy), Turn("assistant", message, outcome.privacy))
         await desk.conversations.add(session, spoken, at=desk.clock.now())
         output = ChatOutput(message=message, session=session, citations=outcome.output.citations)
-        return Outcome(output, outcome.route, outcome.usage)
+        return Outcome(output, outcome.route, outcome.usage, outcome.privacy)
 
 
 def new_session() -> str:

@@ -1,5 +1,6 @@
 """Conversations: what was said in each session, so that sessions never mix and a restart forgets nothing."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,6 +11,9 @@ import apsw
 from amalfa.calls import PrivacyClass
 from amalfa.messages import Message
 from amalfa.store.database import Database
+from amalfa.store.failures import StorageFull
+
+log = logging.getLogger("amalfa.tasks")
 
 # What of a long conversation goes into the next prompt: the newest turns that fit.
 RECALLED_MAX_TURNS = 20
@@ -38,7 +42,10 @@ class Conversations(Protocol):
         ...
 
     async def add(self, session: str, turns: Sequence[Turn], *, at: datetime) -> None:
-        """Append turns, and forget the sessions that were silent longest beyond `SESSIONS_KEPT`."""
+        """Append turns, and forget the sessions that were silent longest beyond `SESSIONS_KEPT`.
+
+        A full disk loses them, and the log says so.
+        """
         ...
 
     async def latest(self) -> str | None:
@@ -83,10 +90,30 @@ class SqliteConversations:
             connection.executemany(_ADD, rows).fetchall()
             connection.execute(_FORGET, (SESSIONS_KEPT,)).fetchall()
 
-        await self._database.write(insert)
+        try:
+            await self._database.write(insert)
+        except StorageFull as full:
+            # The answer is given all the same; only a later question cannot lean on it.
+            log.warning("turns of a conversation were not kept: %s", full.message)
 
     async def latest(self) -> str | None:
         return await self._database.read(lambda connection: cast("str | None", connection.execute(_LATEST).get))
+
+
+@dataclass(frozen=True, slots=True)
+class OpenConversations:
+    """The sessions as if nothing local-only had been said in them. What is added is kept as it is."""
+
+    kept: Conversations
+
+    async def recall(self, session: str) -> tuple[Turn, ...]:
+        return tuple(turn for turn in await self.kept.recall(session) if turn.privacy is not PrivacyClass.LOCAL_ONLY)
+
+    async def add(self, session: str, turns: Sequence[Turn], *, at: datetime) -> None:
+        await self.kept.add(session, turns, at=at)
+
+    async def latest(self) -> str | None:
+        return await self.kept.latest()
 
 
 def _fitting(newest_first: list[Turn]) -> list[Turn]:

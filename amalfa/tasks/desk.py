@@ -1,14 +1,14 @@
 """What a task works with: the executor, the notes, the conversations. Tasks reach nothing else."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from amalfa.calls import FOR_PEOPLE, Answer, Call, Handling, Passage, PrivacyClass, Prompt, Wish, strictest
 from amalfa.clock import Clock
 from amalfa.execution.reading import Read
 from amalfa.execution.steps import Emit
-from amalfa.tasks.conversations import Conversations
+from amalfa.tasks.conversations import Conversations, OpenConversations
 
 if TYPE_CHECKING:  # loading the search takes 28 ms, which a starting daemon leaves for later
     from amalfa.knowledge.retrieve import Evidence
@@ -46,6 +46,10 @@ class Notes(Protocol):
         """How far a note may travel, by its front matter and the configured globs."""
         ...
 
+    def without_private(self) -> "Notes":
+        """The same notes as if the private ones were not there."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class TaskRules:
@@ -78,6 +82,10 @@ class Desk:
     rules: Mapping[str, TaskRules]
     clock: Clock
     generation: int
+
+    def without_private(self) -> "Desk":
+        """The desk of a caller that hands on what it gets: no private note, and nothing said over one, is on it."""
+        return replace(self, notes=self.notes.without_private(), conversations=OpenConversations(self.conversations))
 
     def deadline_s(self, task: str, terms: Terms) -> float:
         """The absolute deadline of a call that arrives now. Set once, at the door."""

@@ -1,18 +1,17 @@
 """extract: what a text says, in the form of a JSON Schema that the caller brings."""
 
 import json
-from collections.abc import Iterator, Mapping
 
 import anyio.to_thread
 from pydantic import Field, field_validator
 from pydantic_core import PydanticCustomError
 
 from amalfa.calls import JsonSchema, Material, Prompt
-from amalfa.config.pattern_shape import slow_shape
 from amalfa.errors import BadReply, TooLarge, UsageProblem
 from amalfa.execution.reading import Read, Reading
 from amalfa.execution.steps import Emit
 from amalfa.messages import Message
+from amalfa.tasks.brought_schema import check_brought_schema
 from amalfa.tasks.desk import Desk, Terms
 from amalfa.tasks.object_root import KEY, ObjectRoot, with_object_root
 from amalfa.tasks.prompts import JSON_ONLY, QUOTED, conversation, quoted
@@ -143,32 +142,5 @@ def _as_object(wanted: dict[str, object] | bool) -> JsonSchema:
 
 
 def _check_schema(schema: JsonSchema) -> None:
-    from amalfa.execution.structured.schema import check_schema
-
-    size = len(json.dumps(schema, ensure_ascii=False, separators=(",", ":")))
-    if size > SCHEMA_MAX_CHARACTERS:
-        raise TooLarge(
-            f"The schema has {size:,} characters; extract takes at most {SCHEMA_MAX_CHARACTERS:,}.",
-            hint="leave out what is not wanted from the text",
-        )
-    check_schema(schema)
-    for pattern in _patterns(schema):
-        # It is run on what a model wrote, and nothing could stop it.
-        why = slow_shape(pattern)
-        if why:
-            raise UsageProblem(f"The schema's pattern {pattern[:100]!r} {why}.", hint="write it more simply")
-
-
-def _patterns(node: object) -> Iterator[str]:
-    """Every regular expression in a schema. Examples and the like are looked at too, which does no harm."""
-    if isinstance(node, list):
-        for item in node:
-            yield from _patterns(item)
-    if not isinstance(node, Mapping):
-        return
-    by_pattern = node.get("patternProperties")
-    yield from by_pattern if isinstance(by_pattern, Mapping) else ()
-    for key, part in node.items():
-        if key == "pattern" and isinstance(part, str):
-            yield part
-        yield from _patterns(part)
+    hint = "leave out what is not wanted from the text"
+    check_brought_schema(schema, max_characters=SCHEMA_MAX_CHARACTERS, hint=hint)

@@ -6,6 +6,7 @@
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+import anyio.to_thread
 from pydantic import Field
 
 from amalfa.calls import Answer, LeftMachine, Material, Passage, Prompt, Route, Tier, Usage, strictest
@@ -18,7 +19,11 @@ from amalfa.tasks.prompts import QUOTED, REFUSAL_MARK, numbered
 from amalfa.tasks.task import Made, Outcome
 
 if TYPE_CHECKING:
+    from amalfa.knowledge.cite import CitedAnswer
     from amalfa.knowledge.retrieve import Evidence
+
+# More than this is checked in a thread of its own, so that nobody else waits for it.
+CHECKED_ON_LOOP_MAX_CHARACTERS = 20_000
 
 SYSTEM = f"""You answer questions from the user's own notes. {QUOTED}
 Use only what the notes say. After each sentence put the number of the note it rests on in brackets, like [1].
@@ -138,6 +143,16 @@ def _prompt(ground: Ground, desk: Desk, task: str) -> Prompt:
     )
 
 
+async def _checked(text: str, ground: Ground, desk: Desk) -> "CitedAnswer":
+    from amalfa.knowledge.cite import check_citations  # not needed before the first answer
+
+    def check() -> "CitedAnswer":
+        return check_citations(text, ground.passages, lambda path: ground.texts.get(path) or desk.notes.lines(path))
+
+    size = sum(len(passage.text) for passage in ground.passages)
+    return await anyio.to_thread.run_sync(check) if size > CHECKED_ON_LOOP_MAX_CHARACTERS else check()
+
+
 async def _finished(answer: Answer[None], ground: Ground, desk: Desk, curtain: "_Curtain") -> GroundedOutput:
     text = answer.text.strip()
     if text.startswith(REFUSAL_MARK):
@@ -147,9 +162,7 @@ async def _finished(answer: Answer[None], ground: Ground, desk: Desk, curtain: "
     if not ground.passages:
         return GroundedOutput(answer=text, is_general=True)
     await curtain.emit(Phase("checking the citations"))
-    from amalfa.knowledge.cite import check_citations  # not needed before the first answer
-
-    checked = check_citations(text, ground.passages, lambda path: ground.texts.get(path) or desk.notes.lines(path))
+    checked = await _checked(text, ground, desk)
     warnings = [] if checked.citations else ["no sentence of this answer could be verified in the notes"]
     return GroundedOutput(
         answer=checked.answer,

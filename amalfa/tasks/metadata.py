@@ -8,6 +8,7 @@ from amalfa.calls import Material, Passage, PrivacyClass, strictest
 from amalfa.errors import BadReply
 from amalfa.execution.reading import Reading
 from amalfa.execution.steps import Emit, Phase
+from amalfa.knowledge.front_matter_write import as_its_author_wrote_it
 from amalfa.tasks.desk import Desk, Terms
 from amalfa.tasks.founded import Sieve, Wording
 from amalfa.tasks.prompts import JSON_ONLY, QUOTED, conversation, quoted, shortened
@@ -66,6 +67,7 @@ class Metadata:
         path = given.path or ""
         text = given.text if given.text is not None else await desk.notes.read(path)
         privacy = desk.notes.privacy_of(path, text)
+        text = as_its_author_wrote_it(text)  # its earlier description would be described, and found in the note
         others = await self._neighbours(path, text, desk, privacy)
         offered = tuple(dict.fromkeys(passage.path for passage in others))
         listed = "\n".join(offered) or "(none)"

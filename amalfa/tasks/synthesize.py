@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from pydantic import Field
 
-from amalfa.calls import Passage
+from amalfa.calls import Passage, PrivacyClass
 from amalfa.execution.steps import Emit, Phase
 from amalfa.tasks.desk import Desk, Terms
 from amalfa.tasks.grounded import Ground, GroundedOutput, answer_from, refusal
@@ -39,7 +39,7 @@ class Synthesize:
     async def run(self, given: SynthesizeInput, desk: Desk, terms: Terms, emit: Emit) -> Outcome[GroundedOutput]:
         deadline_s = desk.deadline_s(self.name, terms)
         if given.passages:
-            brought = bring(given.passages)
+            brought = bring(given.passages, terms.privacy)
             ground = Ground(given.question, brought.passages, texts=brought.texts)
             return await answer_from(ground, desk, terms, emit, task=self.name, deadline_s=deadline_s)
         for path in given.paths:
@@ -62,9 +62,9 @@ class Brought:
     texts: dict[str, list[str]]
 
 
-def bring(given: list[GivenPassage]) -> Brought:
-    """Give every brought passage a place of its own that its citations can name."""
-    passages = tuple(_named(one, number) for number, one in enumerate(given, start=1))
+def bring(given: list[GivenPassage], privacy: PrivacyClass) -> Brought:
+    """Give every brought passage a place of its own that its citations can name, and its bringer's class."""
+    passages = tuple(_named(one, number, privacy) for number, one in enumerate(given, start=1))
     texts: dict[str, list[str]] = {}
     for passage in passages:
         lines = texts.setdefault(passage.path, [])
@@ -73,7 +73,7 @@ def bring(given: list[GivenPassage]) -> Brought:
     return Brought(passages, texts)
 
 
-def _named(given: GivenPassage, number: int) -> Passage:
+def _named(given: GivenPassage, number: int, privacy: PrivacyClass) -> Passage:
     last = given.start_line + max(1, len(given.text.splitlines())) - 1
     path = given.path or f"passage-{number}"
-    return Passage(path, given.start_line, last, given.heading, given.text, title=path)
+    return Passage(path, given.start_line, last, given.heading, given.text, title=path, privacy=privacy)

@@ -1,10 +1,11 @@
 """Broken replies: what is certain of them, how many there are, and the same ones for the same chance."""
 
 import random
+from collections import Counter
 
 import pytest
 
-from benchmarks.breaking import ALL, AS_SERVED, Breaker, Kind, judged
+from benchmarks.breaking import ALL, ANY, AS_SERVED, Breaker, judged
 from benchmarks.malformed import Malformed
 from benchmarks.right_replies import TASKS, asked
 
@@ -35,27 +36,33 @@ def test_one_reply_in_five_is_broken_and_the_same_for_the_same_chance(task: str)
     def drawn() -> list[str | None]:
         chance = random.Random(5)
         breaker, questions = Breaker("as-served", chance), asked(task, chance)
-        replies = [breaker.draw(next(questions).reply) for _ in range(400)]
+        replies = [breaker.draw(next(questions).reply, kind) for kind in breaker.plan(400)]
         return [reply.raw if reply else None for reply in replies]
 
     first = drawn()
-    assert 50 < sum(raw is not None for raw in first) < 110
+    assert sum(raw is not None for raw in first) == 80
     assert first == drawn()
 
 
-def test_each_class_of_the_mix_is_drawn_for_some_task() -> None:
+def test_a_plan_has_each_class_as_often_as_its_weight_says() -> None:
+    planned = Counter(kind for kind in Breaker("as-served", random.Random(5)).plan(2_000) if kind is not None)
+    due = {kind: 400 * weight / sum(AS_SERVED.values()) for kind, weight in AS_SERVED.items()}
+    assert planned.total() == 400
+    assert all(abs(planned[kind] - count) < 1 for kind, count in due.items())
+
+
+def test_what_is_planned_is_drawn_for_some_task() -> None:
     chance = random.Random(5)
     breaker, questions = Breaker("as-served", chance), {task: asked(task, chance) for task in TASKS}
-    drawn: set[Kind] = set()
-    for number in range(4_000):
-        reply = breaker.broken(next(questions[list(TASKS)[number % len(TASKS)]]).reply)
-        drawn.add((reply.kind, reply.is_lossless))
-    assert drawn == set(AS_SERVED)
+    for kind in AS_SERVED:
+        replies = [breaker.broken(next(questions[task]).reply, kind) for task in TASKS]
+        assert kind in {(reply.kind, reply.is_lossless) for reply in replies}
+        assert {reply.is_lossless for reply in replies} == {kind[1]}, "what gives way does so to what is as certain"
 
 
 def test_every_way_of_breaking_is_in_the_other_mix() -> None:
     chance = random.Random(5)
     breaker, questions = Breaker("every-class", chance), asked("extract", chance)
-    kinds = {breaker.broken(next(questions).reply).kind for _ in range(2_000)}
+    kinds = {breaker.broken(next(questions).reply, ANY).kind for _ in range(2_000)}
     made = {case.kind for one in ALL for _ in range(20) if (case := one(next(questions).reply, chance))}
     assert kinds == made - {"valid"}

@@ -40,7 +40,7 @@ ROUTE = {
             "error": "",
         }
     ],
-    "cache": "none",
+    "cache": "off",
     "repairs": [],
     "leftMachine": None,
     "generation": 1,
@@ -217,6 +217,9 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("content-length") or 0))
         self._serve(json.loads(body) if body else None)
 
+    def do_DELETE(self) -> None:
+        self._serve(None)
+
     def _serve(self, body: Any) -> None:
         if self.path != "/sonar/health":
             self.sonar.asked.append((self.path, body))
@@ -224,7 +227,7 @@ class _Handler(BaseHTTPRequestHandler):
         failure = script.failing_once.pop(self.path, None) or script.failures.get(self.path)
         if failure is not None:
             self._send_json(failure[0], {"error": failure[1]})
-        elif isinstance(body, dict) and body.get("stream"):
+        elif self.path.endswith("/events") or (isinstance(body, dict) and body.get("stream")):
             self._send_events()
         else:
             reply = self.sonar.reply_to(self.path)

@@ -51,7 +51,7 @@ def test_a_usage_error_says_what_and_where_to_look(shell: Shell, arguments: list
     assert len(done.err.strip().splitlines()) == 1
 
 
-@pytest.mark.parametrize("name", ["jobs", "pipeline", "mcp"])
+@pytest.mark.parametrize("name", ["job", "pipelines", "serve"])
 def test_a_command_that_does_not_exist_is_unknown(shell: Shell, name: str) -> None:
     done = shell.call(name)
     assert done.code == 2

@@ -30,7 +30,7 @@ def test_the_schema_is_one() -> None:
 
 
 def test_every_command_that_prints_json_has_its_shape() -> None:
-    without = {"sonar run", "sonar chat"}
+    without = {"sonar run", "sonar chat", "mcp"}
     leaves = {" ".join(path) for path, command, _ in commands(make_program()) if not hasattr(command, "contents")}
     assert leaves - without | {"ask --context-only"} == set(SHIPPED["x-commands"])
 
@@ -38,7 +38,16 @@ def test_every_command_that_prints_json_has_its_shape() -> None:
 @pytest.mark.parametrize(
     "command",
     [
-        *("sonar start", "sonar stop", "sonar status", "sonar reload", "sonar logs", "search x", "index status"),
+        *(
+            "sonar start",
+            "sonar stop",
+            "sonar status",
+            "sonar reload",
+            "sonar logs",
+            "sonar token",
+            "search x",
+            "index status",
+        ),
         *("index rebuild", "config show", "config check", "config path", "config schema", "trust", "init", "doctor"),
         *("config get sonar", "config set sonar.model x", "completion bash"),
     ],

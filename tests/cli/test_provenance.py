@@ -24,7 +24,7 @@ ROUTE = {
             "error": "",
         },
     ],
-    "cache": "none",
+    "cache": "off",
     "repairs": [],
     "leftMachine": {"to": ["openrouter:qwen/qwen-2.5-72b-instruct"], "tokens": 1980, "notes": ["a.md", "b.md", "c.md"]},
     "generation": 4,

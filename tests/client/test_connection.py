@@ -244,6 +244,27 @@ def test_closing_a_stream_hangs_up(server: ScriptedServer) -> None:
     assert gone.wait(5)
 
 
+def test_another_thread_may_hang_up_on_a_stream_that_waits(server: ScriptedServer) -> None:
+    gone = threading.Event()
+
+    def script(peer: socket.socket) -> None:
+        read_request(peer)
+        peer.sendall(SSE_HEAD + b"event: phase\ndata: {}\n\n")
+        if peer.recv(1) == b"":
+            gone.set()
+
+    server._scripts[:] = [script]
+    with stream(server.path, "POST", "/sonar/ask", {}) as events:
+        next(events)
+        other = threading.Timer(0.05, events.hang_up)
+        other.start()
+        with pytest.raises(Unreachable, match="went away"):
+            next(events)
+        other.join()
+    events.hang_up()  # once more, when all is over
+    assert gone.wait(5)
+
+
 def test_a_socket_connection_speaks_the_protocol(server: ScriptedServer) -> None:
     server.answering(json_reply([1]))
     connection: Connection = SocketConnection(server.path)

@@ -283,3 +283,53 @@ def test_a_key_for_one_host_is_not_asked_for_the_others(world: World) -> None:
 def test_hosts_of_the_users_own_file_with_keys_are_the_users_word(world: World) -> None:
     world.user_writes(pool({"url": "gpu.lan", "apiKey": "$MINE"})).writes({}).sets(MINE=KEY)
     assert targets(world) == []
+
+
+def hooked(**functions: object) -> dict[str, object]:
+    return {"sonar": {"pipelines": {"p": {"functions": functions}}}}
+
+
+def test_commands_of_a_projects_pipelines_are_asked_about_with_their_whole_line(world: World) -> None:
+    shell = {"type": "shell", "command": "./check.sh", "args": ["--strict", "a b"], "env": ["SLACK_TOKEN"]}
+    world.writes(hooked(check=shell))
+    [request] = world.held()
+    line = "./check.sh --strict 'a b' and SLACK_TOKEN of your environment"
+    assert request.approval == ("command", "pipeline:p", line)
+    assert request.place.line == 1
+    approve(world.root, world.held(), environ=world.environ)
+    assert targets(world) == []
+    world.writes(hooked(check=shell | {"args": ["--lax"]}))
+    assert len(targets(world)) == 1, "another line is another command"
+    with pytest.raises(UntrustedConfig):
+        world.load()
+
+
+def test_hosts_of_a_projects_functions_are_asked_about_this_machine_included(world: World) -> None:
+    world.sets(AWS_SECRET=KEY).writes(
+        hooked(
+            away={"type": "rest", "url": "https://hooks.example/a", "headers": {"X-Key": "$AWS_SECRET"}},
+            here={"type": "rest", "url": "http://localhost:9200/_all", "method": "DELETE"},
+            bad={"type": "rest", "url": "http://169.254.169.254/"},
+        )
+    )
+    assert targets(world) == [
+        ("host", "pipeline:p", "https://hooks.example"),
+        ("host", "pipeline:p", "http://localhost:9200"),
+        ("key", "pipeline:p", "AWS_SECRET -> https://hooks.example"),
+    ]
+
+
+def test_functions_of_the_user_need_no_leave_until_the_project_changes_one(world: World) -> None:
+    shell = {"type": "shell", "command": "wc", "args": ["-w"]}
+    world.user_writes(hooked(count=shell)).writes({})
+    assert targets(world) == []
+    world.writes(hooked(count={"args": ["-c"]}))
+    assert targets(world) == [("command", "pipeline:p", "wc -c")]
+
+
+def test_functions_in_a_file_of_their_own_are_looked_into(world: World) -> None:
+    (world.root / "p.json").write_text('{\n"functions": {\n"f": {"type": "shell", "command": "date"}}}')
+    world.writes({"sonar": {"pipelines": {"p": "p.json"}}})
+    [request] = world.held()
+    assert request.approval == ("command", "pipeline:p", "date")
+    assert (request.place.path, request.place.line) == (str(world.root / "p.json"), 3)

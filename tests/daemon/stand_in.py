@@ -1,7 +1,7 @@
 """A stand-in for sonar's engine and routes, for tests of everything around them. Behaves as `STAND_IN` says.
 
 `STAND_IN` in the environment is a JSON object: `open_s` (time to open), `fail` (an error code to refuse with),
-`crash` (raise something unforeseen), `hang_on_close` (never finish closing).
+`crash` (raise something unforeseen), `hang_on_close` (never finish closing), `port` (listen there as well).
 """
 
 import json
@@ -35,6 +35,10 @@ class StandInEngine:
 
     def begin_drain(self) -> None:
         self.is_draining = True
+
+    def use_port(self) -> tuple[str, int] | None:
+        port = json.loads(os.environ.get("STAND_IN", "{}")).get("port")
+        return ("127.0.0.1", port) if port else None
 
 
 def make_stand_in_app(engine: StandInEngine) -> ASGIApp:

@@ -245,3 +245,33 @@ def test_a_loaded_model_is_one_that_any_host_has_in_memory() -> None:
     assert is_loaded(one(QWEN), around(ollama=two))
     assert not is_loaded(one(PHI), around(ollama=two))
     assert not is_loaded(one(QWEN), around())
+
+
+def hosts_with(with_tools: tuple[str, ...] = (), without: tuple[str, ...] = (), state: str = "up") -> Presence:
+    told = Host("http://h", state, with_tools=frozenset(with_tools), without_tools=frozenset(without))  # type: ignore[arg-type]  # the states
+    return Presence("up", hosts=(told,))
+
+
+@pytest.mark.parametrize(
+    ("presence", "has_tools"),
+    [
+        (hosts_with(("qwen:latest",)), True),
+        (hosts_with((), ("qwen:latest",)), False),
+        (hosts_with(("other:latest",), ("phi3:latest",)), None),
+        (hosts_with((), ("qwen:latest",), "down"), None),
+    ],
+)
+def test_whether_a_model_takes_tools_its_hosts_may_know(presence: Presence, has_tools: bool | None) -> None:
+    assert one(QWEN, around(ollama=presence)).has_tools is has_tools
+
+
+def test_what_a_list_says_of_tools_counts_before_the_hosts() -> None:
+    place = around({QWEN: Facts(has_tools=True)}, ollama=hosts_with((), ("qwen:latest",)))
+    assert one(QWEN, place).has_tools is True
+    assert one(BIG, around({BIG: Facts(has_tools=False)})).has_tools is False
+    assert one(BIG).has_tools is None
+
+
+def test_one_host_that_knows_the_tools_is_enough() -> None:
+    both = (*hosts_with((), ("qwen:latest",)).hosts, *hosts_with(("qwen:latest",)).hosts)
+    assert one(QWEN, around(ollama=Presence("up", hosts=both))).has_tools is True

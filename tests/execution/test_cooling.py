@@ -83,3 +83,15 @@ def test_no_more_rests_are_kept_than_there_is_room_for() -> None:
     clock.seconds += 110
     cooling.cool(("p", "new"), 100, "new")
     assert len(cooling._rests) < KEYS_MAX, "what is over makes room first"
+
+
+def test_a_rest_for_the_pace_alone_tells_how_long_and_any_other_does_not() -> None:
+    clock = FakeClock()
+    cooling = Cooling(clock=clock)
+    cooling.cool(KEY, 20, "too fast", is_pace=True)
+    assert cooling.pace_wait_s(KEY) == 20
+    clock.seconds += 21
+    assert cooling.pace_wait_s(KEY) == 0
+    cooling.cool(KEY, 30, "out of memory")
+    assert cooling.pace_wait_s(KEY) == 0
+    assert cooling.pace_wait_s(("p", "never heard of")) == 0

@@ -54,8 +54,13 @@ def test_selections_and_the_local_share_come_from_decisions() -> None:
 def test_a_reply_from_the_cache_is_a_hit() -> None:
     counters = Counters()
     counters.decided(DECISION)
-    counters.decided(replace(DECISION, cache="exact"))
-    assert counters.cache_hits.total == 1
+    counters.decided(replace(DECISION, cache="hit"))
+    counters.decided(replace(DECISION, cache="stale"))
+    counters.decided(replace(DECISION, cache="stale"))
+    counters.decided(replace(DECISION, cache="miss"))
+    counters.decided(replace(DECISION, cache="off"))
+    totals = (counters.cache_hits.total, counters.cache_stale.total, counters.cache_misses.total)
+    assert totals == (1, 2, 1)
 
 
 def test_names_of_others_cannot_fill_the_memory() -> None:

@@ -8,7 +8,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from amalfa.calls import Judged, Price, Tier, Usage
+from amalfa.calls import Call, Handling, Judged, Price, Tier, Usage
 from amalfa.errors import (
     BadReply,
     BrokenOff,
@@ -25,6 +25,7 @@ from amalfa.errors import (
     UpstreamBroken,
 )
 from amalfa.execution.executor import Executor
+from amalfa.execution.free_tier import PER_MINUTE_OF_JOBS
 from amalfa.execution.reading import Reading, unread
 from amalfa.execution.steps import Chosen, Phase
 from amalfa.providers.provider import Event, Request, TextDelta
@@ -169,6 +170,60 @@ async def test_a_short_retry_after_is_obeyed_once() -> None:
     answer = await house.executor.tell(a_call(), house.listener, read=unread)
     assert answer.text == "Now."
     assert Phase("waiting 0 s, as the provider asked") in house.listener.heard
+
+
+class Hourglass:
+    """Sleep that moves the clock instead of waiting."""
+
+    def __init__(self, house: House) -> None:
+        self.slept_s: list[float] = []
+        self._clock = house.clock
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept_s.append(seconds)
+        self._clock.seconds += seconds
+        await anyio.lowlevel.checkpoint()
+
+
+def a_job_call() -> Call:
+    return replace(a_call(deadline_s=10_000.0), handling=Handling("background"))
+
+
+async def test_a_job_waits_for_a_model_that_is_asked_too_fast_where_a_person_gets_another_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    too_fast: list[str | CallError] = [RateLimited("slow down", retry_after_s=30)]
+    for call, asked in ((a_job_call(), (3, 0)), (a_call(), (1, 1))):
+        first, second = cloud(too_fast, too_fast, ["From the first."]), local(["From the second."])
+        house = House(first, second)
+        glass = Hourglass(house)
+        monkeypatch.setattr("amalfa.execution.executor.anyio.sleep", glass.sleep)
+        await house.executor.ask(call, house.listener, read=unread)
+        assert (len(first.asked), len(second.asked)) == asked
+        assert glass.slept_s == ([30, 30] if asked == (3, 0) else [])
+
+
+async def test_a_job_makes_its_free_calls_in_the_next_minute_and_people_need_not_wait(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for call, waits in ((a_job_call(), [60]), (a_call(), [])):
+        provider = cloud(["Yes."])
+        house = House(provider)
+        house.planner.entries = (entry_for(provider, "a/b:free"),)
+        for _ in range(PER_MINUTE_OF_JOBS):
+            house.means.signals.free_tier.count("openrouter", "a/b:free")
+        glass = Hourglass(house)
+        monkeypatch.setattr("amalfa.execution.executor.anyio.sleep", glass.sleep)
+        assert (await house.executor.ask(call, house.listener, read=unread)).text == "Yes."
+        assert glass.slept_s == waits
+
+
+async def test_the_provider_is_told_whose_call_it_is_and_how_long_it_may_take() -> None:
+    provider = cloud(["Yes."], ["Yes."])
+    house = House(provider)
+    await house.executor.ask(replace(a_call(), handling=Handling("background", limit_s=7)), house.listener, read=unread)
+    await house.executor.ask(a_call(), house.listener, read=unread)
+    assert [(one.lane, one.limit_s) for one in provider.asked] == [("background", 7), ("interactive", None)]
 
 
 async def test_a_late_rate_limit_does_not_start_the_text_over() -> None:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from amalfa.errors import CallError, RateLimited, UpstreamBroken
-from amalfa.execution.free_tier import ACCOUNTS_MAX, DAYS_KEPT, PER_MINUTE, FreeTier
+from amalfa.execution.free_tier import ACCOUNTS_MAX, DAYS_KEPT, PER_MINUTE, PER_MINUTE_OF_JOBS, FreeTier
 
 FREE, OTHER_FREE, PAID = "a/b:free", "c/d:free:online", "a/b"
 DAY_GONE = "the 50 free calls of this UTC day are used up; they begin anew at 00:00 UTC"
@@ -185,3 +185,24 @@ def test_memory_stays_bounded() -> None:
     for number in range(2 * ACCOUNTS_MAX):
         account.tier.count(f"p{number}", FREE)
     assert len(account.tier._accounts) == ACCOUNTS_MAX
+
+
+def test_jobs_wait_for_the_next_minute_and_leave_the_rest_of_this_one_to_people() -> None:
+    account = Account()
+    account.call(PER_MINUTE_OF_JOBS - 1, every_s=1)
+    assert account.tier.pace_wait_s("openrouter", FREE) == 0
+    account.call(every_s=0)
+    assert account.tier.pace_wait_s("openrouter", OTHER_FREE) == 60 - (PER_MINUTE_OF_JOBS - 1)
+    assert account.tier.pace_wait_s("openrouter", PAID) == 0
+    assert account.why() is None
+    account.clock.advance(seconds=60)
+    assert account.tier.pace_wait_s("openrouter", FREE) == 0
+
+
+def test_a_full_minute_is_no_reason_against_a_job_and_a_used_up_day_is() -> None:
+    account = Account()
+    account.call(PER_MINUTE, every_s=0)
+    assert account.why() is not None
+    assert account.tier.why_day("openrouter", FREE) is None
+    account.call(50 - PER_MINUTE)
+    assert account.tier.why_day("openrouter", FREE) == DAY_GONE

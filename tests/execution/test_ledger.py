@@ -477,3 +477,28 @@ async def test_work_that_runs_twice_counts_once(tmp_path: Path) -> None:
     assert ledger.spendable((DAILY,)) == (0.75, DAILY)
     await check_books(database, ledger)
     await database.aclose()
+
+
+async def test_a_kept_reply_is_a_row_that_costs_nothing_and_fits_any_limit(
+    database: Database, ledger: SqliteLedger
+) -> None:
+    await ledger.close(await ledger.open(an_opening(worst=1.0, limits=(DAILY,))), ok(1.0))
+    await ledger.note_cached(an_opening(request_id="req_2", limits=(DAILY,)), Usage(0, 0, 0.0, 1))
+    found = await rows(database, "SELECT request_id, state, cost_usd, cost_source, tokens_in, ms FROM attempt")
+    assert found[1:] == [("req_2", "cached", 0.0, "none", 0, 1)]
+    assert await ledger.spent_since(NOON) == Spent(2, 1.0, 0)
+
+
+async def test_what_is_written_with_a_kept_reply_is_in_its_transaction(
+    database: Database, ledger: SqliteLedger
+) -> None:
+    def refuse(connection: apsw.Connection) -> None:
+        raise ValueError("no longer wanted")
+
+    await ledger.note_cached(
+        an_opening(), Usage(0, 0, 0.0), lambda connection: connection.execute("CREATE TABLE also (x)")
+    )
+    with pytest.raises(ValueError, match="no longer wanted"):
+        await ledger.note_cached(an_opening(), Usage(0, 0, 0.0), refuse)
+    assert await rows(database, "SELECT count(*) FROM attempt") == [(1,)]
+    assert await rows(database, "SELECT count(*) FROM also") == [(0,)]

@@ -1,5 +1,6 @@
 """Blanking a prompt: what is replaced by which mark, how places are counted, and what is never touched."""
 
+import json
 import string
 import time
 
@@ -12,7 +13,7 @@ from amalfa.config.settings import Settings
 from amalfa.errors import Forbidden
 from amalfa.execution.redaction import MARKS, Redactor
 from amalfa.execution.sensitive import passes_luhn
-from amalfa.messages import Message
+from amalfa.messages import Message, ToolCall, Tools
 from amalfa.tasks.prompts import numbered
 
 BUILT_IN = ("keys", "emails", "cards")
@@ -42,6 +43,70 @@ def test_every_message_is_read_whoever_speaks() -> None:
     assert [one.role for one in redacted.messages] == ["system", "user", "assistant"]
     assert redacted.messages[1] is messages[1]
     assert count == 2
+
+
+CANARY = "ada@example.com"
+
+
+def test_what_tools_are_called_with_and_say_is_read() -> None:
+    called = Message("assistant", "", (ToolCall("call_1", "send", f'{{"to": "{CANARY}", "n": 1}}'),))
+    messages = (called, Message("tool", f"sent to {CANARY}", tool_call_id="call_1"))
+    redacted, count = Redactor((), BUILT_IN).redacted(Prompt(messages, Material(), 1, 0.0))
+    assert CANARY not in repr(redacted)
+    assert json.loads(redacted.messages[0].tool_calls[0].arguments) == {"to": "[redacted email]", "n": 1}
+    assert [one.tool_call_id for one in redacted.messages] == ["", "call_1"]
+    assert redacted.messages[0].tool_calls[0].id == "call_1"
+    assert count == 2
+
+
+def test_the_definitions_of_tools_are_read_in_every_place() -> None:
+    schema = {"type": "object", "properties": {"to": {"enum": [CANARY, 4111111111111111]}, CANARY: {"default": None}}}
+    function = {"name": "send", "description": f"Writes to {CANARY}.", "parameters": schema}
+    tools = Tools(({"type": "function", "function": function},), "send")
+    redacted, count = Redactor((), BUILT_IN).redacted(Prompt((), Material(), 1, 0.0, tools=tools))
+    assert redacted.tools is not None
+    assert CANARY not in repr(redacted.tools)
+    assert "4111111111111111" not in repr(redacted.tools)
+    assert (redacted.tools.choice, redacted.tools.definitions[0]["type"]) == ("send", "function")
+    assert count == 4
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        f'{{"to": "{CANARY}"}}',
+        '{"to": "\\u0061da\\u0040example.com"}',
+        f'{{"deep": [{{"{CANARY}": 1}}]}}',
+        f'{{"line": "a\\n{CANARY}"}}',
+        '{"card": 4111111111111111}',
+        f"to: {CANARY}, no JSON",
+        f'{{"cut": "{CANARY}',
+        f'{{"api_key": "{KEY[9:]}"}}',
+    ],
+)
+def test_no_way_of_writing_arguments_hides_anything_and_json_stays_json(arguments: str) -> None:
+    message = Message("assistant", "", (ToolCall("a", "f", arguments),))
+    redacted, count = Redactor((), BUILT_IN).redacted(Prompt((message,), Material(), 1, 0.0))
+    told = redacted.messages[0].tool_calls[0].arguments
+    assert count >= 1
+    for secret in (CANARY, "4111111111111111", KEY[9:], "u0040"):
+        assert secret not in told
+    if arguments.endswith("}"):
+        json.loads(told)
+
+
+def test_a_pattern_across_names_and_values_leaves_an_object() -> None:
+    message = Message("assistant", "", (ToolCall("a", "f", '{"project": "Heron"}'),))
+    redacted, count = Redactor((r'project": "Her',), ()).redacted(Prompt((message,), Material(), 1, 0.0))
+    assert count == 1
+    assert list(json.loads(redacted.messages[0].tool_calls[0].arguments)) == ["arguments"]
+
+
+def test_tools_without_matches_stay_the_same_object() -> None:
+    tools = Tools(({"type": "function", "function": {"name": "f"}},))
+    message = Message("assistant", "", (ToolCall("a", "f", '{"n": 1.0}'),))
+    prompt = Prompt((message,), Material(), 1, 0.0, tools=tools)
+    assert Redactor((r"never-there",), BUILT_IN).redacted(prompt) == (prompt, 0)
 
 
 def test_the_material_stays_as_it_is() -> None:

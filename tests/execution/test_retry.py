@@ -23,7 +23,19 @@ from amalfa.errors import (
     Unauthorized,
     UpstreamBroken,
 )
-from amalfa.execution.retry import TABLE, Again, Corrective, Longer, NextModel, RetryBudget, Step, Stop, next_step
+from amalfa.execution.retry import (
+    PACED_TRIES_MAX,
+    TABLE,
+    Again,
+    Corrective,
+    Longer,
+    NextModel,
+    RetryBudget,
+    Step,
+    Stop,
+    next_step,
+    pace_step,
+)
 from tests.fakes import FakeClock
 
 
@@ -168,3 +180,23 @@ def test_the_budget_comes_back_after_a_minute() -> None:
     assert sum(budget.allow() for _ in range(9)) == 3
     clock.seconds += 61
     assert sum(budget.allow() for _ in range(9)) == 3
+
+
+@pytest.mark.parametrize(
+    ("error", "tries", "left_s", "wait_s"),
+    [
+        pytest.param(limited(20), 1, 3600, 20, id="as long as was asked"),
+        pytest.param(limited(0), 1, 3600, 1, id="a moment at least"),
+        pytest.param(limited(None), 1, 3600, 5, id="a while where nothing was said"),
+        pytest.param(limited(20), PACED_TRIES_MAX - 1, 3600, 20, id="again and again"),
+        pytest.param(limited(20), PACED_TRIES_MAX, 3600, None, id="not for ever"),
+        pytest.param(limited(61), 1, 3600, None, id="no longer than a minute"),
+        pytest.param(limited(20), 1, 21, None, id="not past its time"),
+        pytest.param(Overloaded("x"), 1, 3600, None, id="any other failure is no matter of pace"),
+    ],
+)
+def test_a_job_waits_for_the_model_that_only_wants_it_slower(
+    error: CallError, tries: int, left_s: float, wait_s: float | None
+) -> None:
+    expected = None if wait_s is None else Again(wait_s, needs_budget=False)
+    assert pace_step(error, tries=tries, left_s=left_s) == expected

@@ -1,10 +1,12 @@
 """How big a call is taken to be before any model has counted."""
 
+from dataclasses import replace
+
 import pytest
 
 from amalfa.calls import Material, Prompt
 from amalfa.execution.size import size_of
-from amalfa.messages import Message
+from amalfa.messages import Message, ToolCall, Tools
 from amalfa.routing.plan import Size
 
 
@@ -39,3 +41,12 @@ def test_what_is_likely_is_never_more_than_what_is_possible() -> None:
     for text in ("", "héllo wörld" * 50, "日本語" * 100, "12345" * 80):
         size = size_of(prompt(text))
         assert size.likely_in <= size.most_in
+
+
+def test_tools_and_what_they_were_called_with_are_sent_along_and_counted() -> None:
+    plain = prompt("x")
+    tools = Tools(({"type": "function", "function": {"name": "f", "description": "x" * 600}},))
+    called = Message("assistant", "", (ToolCall("a", "f", "x" * 600),))
+    for more in (replace(plain, tools=tools), replace(plain, messages=(*plain.messages, called))):
+        assert size_of(more).most_in > size_of(plain).most_in + 200
+        assert size_of(more).likely_in > size_of(plain).likely_in + 150

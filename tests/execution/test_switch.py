@@ -4,14 +4,14 @@ Which plan follows from which configuration is in `tests/routing/test_decisions.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
 import pytest
 from typing_extensions import override
 
-from amalfa.calls import Judged, ModelName, Price, PrivacyClass
+from amalfa.calls import Handling, Judged, ModelName, Price, PrivacyClass
 from amalfa.errors import ConnectFailed, RateLimited, UsageProblem
 from amalfa.execution.switch import SURVEYS_MAX
 from amalfa.providers.catalogue import Catalogue
@@ -294,3 +294,18 @@ def test_a_plan_says_what_it_went_by(staged: Staged) -> None:
     assert stage.plan(Ask(team="a")).strategy == "chain"
     assert stage.plan(Ask(hint="prefer_quality")).strategy == "quality_first"
     assert stage.plan(Ask(model=QWEN)).entries[0].reason == "asked for by name"
+
+
+def test_a_job_keeps_a_route_in_its_plan_that_is_only_asked_too_fast(staged: Staged) -> None:
+    stage = staged(on())
+    call = call_of(Ask())
+    job = replace(call, handling=Handling("background"))
+    head = stage.switch.plan_now(job).entries[0].model
+    provider = stage.providers[head.provider]
+
+    stage.signals.failed(provider, head, RateLimited("slow down", retry_after_s=30))
+    assert head in [entry.model for entry in stage.switch.plan_now(job).entries]
+    assert head not in [entry.model for entry in stage.switch.plan_now(call).entries]
+
+    stage.signals.failed(provider, head, RateLimited("used up", retry_after_s=7200))
+    assert head not in [entry.model for entry in stage.switch.plan_now(job).entries]

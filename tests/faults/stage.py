@@ -17,20 +17,19 @@ import pytest
 
 from amalfa.calls import Call, Material, PrivacyClass, Prompt, Wish
 from amalfa.clock import SystemClock
-from amalfa.daemon import engine as engines
+from amalfa.daemon import builder
 from amalfa.daemon.engine import Engine, open_engine
 from amalfa.execution import retry
-from amalfa.execution.executor import Executor
 from amalfa.execution.steps import Delta, Step
-from amalfa.execution.switch import Switch
 from amalfa.messages import Message
 from amalfa.paths import Project, make_private_folder, places_for
-from amalfa.providers import slots
+from amalfa.providers import host_queue
 from amalfa.providers.ollama import OllamaProvider
 from amalfa.providers.openrouter import OpenRouterProvider
 from amalfa.providers.patience import Patience
 from amalfa.providers.registry import build_providers
 from amalfa.routing.plan import Plan
+from amalfa.tasks.desk import Executes
 from tests.upstreams.ollama import OllamaSimulator
 from tests.upstreams.openrouter import OpenRouterSimulator
 from tests.upstreams.simulator import Received, Simulator
@@ -145,7 +144,7 @@ class Stage:
             await simulator.idle()
 
     @asynccontextmanager
-    async def executor(self) -> AsyncIterator[Executor]:
+    async def executor(self) -> AsyncIterator[Executes]:
         async with self.engine.lease() as desk:
             yield desk.executor
 
@@ -159,8 +158,7 @@ class Stage:
 
     async def plan(self) -> Plan:
         """What the switch would do with the next call."""
-        async with self.executor() as executor:
-            return await executor._means.planner.plan(self.call())
+        return await self.engine.switch.plan(self.call())
 
     async def standing(self) -> str:
         """The code of the faulty model in the next plan: "planned", or why it would not be asked."""
@@ -169,13 +167,9 @@ class Stage:
 
     async def strikes(self) -> int:
         """How many failures in a row the breaker of the faulty model has counted."""
-        async with self.executor() as executor:
-            means = executor._means
-            planner = means.planner
-            assert isinstance(planner, Switch)
-            provider = means.providers[self.name]
-            assert isinstance(provider, OllamaProvider | OpenRouterProvider)
-            return planner._signals.breakers.strikes((provider.fingerprint, MODELS[self.name]))
+        provider = self.engine.providers()[self.name]
+        assert isinstance(provider, OllamaProvider | OpenRouterProvider)
+        return self.engine.signals.breakers.strikes((provider.fingerprint, MODELS[self.name]))
 
     @property
     def bill_usd(self) -> float:
@@ -201,14 +195,17 @@ class Stage:
 def shorten_rests(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait a fiftieth of the time before a repetition. How long it should be is tested where it is decided."""
     monkeypatch.setattr(retry, "BACKOFF_BASE_S", retry.BACKOFF_BASE_S / 50)
-    monkeypatch.setattr(slots, "REST_S", slots.REST_S / 50)
+    monkeypatch.setattr(host_queue, "REST_S", host_queue.REST_S / 50)
 
 
 @asynccontextmanager
 async def set_up(name: Name, folder: Path, monkeypatch: pytest.MonkeyPatch, *, host: str = "") -> AsyncIterator[Stage]:
     """Both simulators and the engine. `host` puts the faulty upstream elsewhere than at its simulator."""
-    monkeypatch.setattr(engines, "build_providers", functools.partial(build_providers, patience=QUICK))
-    async with OllamaSimulator([MODELS["ollama"]]) as ollama, OpenRouterSimulator(keys={KEY}) as openrouter:
+    monkeypatch.setattr(builder, "build_providers", functools.partial(build_providers, patience=QUICK))
+    async with (
+        OllamaSimulator([MODELS["ollama"]], num_parallel=8) as ollama,
+        OpenRouterSimulator(keys={KEY}) as openrouter,
+    ):
         simulators: dict[Name, Simulator] = {"ollama": ollama, "openrouter": openrouter}
         hosts: dict[Name, str] = {"ollama": ollama.url, "openrouter": openrouter.api_url}
         if host:
@@ -231,7 +228,8 @@ def _write_project(folder: Path, hosts: Mapping[Name, str]) -> tuple[Project, di
     # In the user's own file any host may be named; a project's file would have to be trusted first.
     own = folder / "config" / "amalfa"
     own.mkdir(parents=True)
-    sonar = {"host": hosts["ollama"], "cloud": {"enabled": True, "host": hosts["openrouter"]}}
+    cloud = {"enabled": True, "host": hosts["openrouter"]}
+    sonar = {"host": hosts["ollama"], "cloud": cloud, "cache": False}
     (own / "amalfa.config.json").write_text(json.dumps({"sonar": sonar}))
     environ = {
         "HOME": str(folder),

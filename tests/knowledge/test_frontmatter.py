@@ -32,13 +32,18 @@ def test_a_note_without_a_block_has_empty_front_matter(text: str) -> None:
 def test_the_usual_keys_are_read() -> None:
     front = read("title: The Kettle\ntags: [home, kitchen]\naliases: [Boiler, Pot]\ndate: 2024-03-12")
     assert front == FrontMatter(
-        line_count=6, title="The Kettle", tags=("home", "kitchen"), aliases=("Boiler", "Pot"), date="2024-03-12"
+        line_count=6,
+        fact_lines=6,
+        title="The Kettle",
+        tags=("home", "kitchen"),
+        aliases=("Boiler", "Pot"),
+        date="2024-03-12",
     )
 
 
 def test_an_empty_block_takes_its_lines_and_says_nothing() -> None:
-    assert read_front_matter(["---", "---", "text"]) == FrontMatter(line_count=2)
-    assert read("# only a comment") == FrontMatter(line_count=3)
+    assert read_front_matter(["---", "---", "text"]) == FrontMatter(line_count=2, fact_lines=2)
+    assert read("# only a comment") == FrontMatter(line_count=3, fact_lines=3)
 
 
 @pytest.mark.parametrize("fences", [("---", "---"), ("---  ", "---\t"), ("---", "...")])

@@ -111,7 +111,7 @@ async def _run(executor: Executor, call: Call, emit: object, *, is_live: bool) -
 
 async def _reconcile(house: House) -> None:
     """Ask for every unknown cost until nothing more becomes known."""
-    reconciler = Reconciler(house.ledger, house.engine.billing_providers, clock=house.clock)
+    reconciler = Reconciler(house.ledger.strict, house.engine.billing_providers, clock=house.clock)
     unknown = -1.0
     while (found := house.number(UNKNOWN)) != unknown:
         unknown = found

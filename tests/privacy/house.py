@@ -51,6 +51,7 @@ ATTEMPT_S = 5.0
 """How long one attempt may take where nothing is meant to time out."""
 
 BASE: dict[str, Any] = {
+    "cache": False,
     "cloud": {"enabled": True, "mode": "replace"},
     "privacy": {"localOnly": ["secret/**", "plan.md"]},
     "tasks": {"analyze": {"privacy": "local-only"}, "rerank": {"privacy": "local-only"}},

@@ -13,6 +13,7 @@ from amalfa.errors import CallError
 from amalfa.providers.anthropic import failure
 from amalfa.providers.anthropic_messages import MessagesReply
 from amalfa.providers.asked import Asked
+from amalfa.providers.expected import Expected
 from tests.providers.asking import OPUS, anthropic_at
 
 ENDPOINT = anthropic_at("https://api.anthropic.com")
@@ -21,7 +22,7 @@ NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
 def reply(*, is_tool: bool = False, max_tokens: int = 100) -> MessagesReply:
-    return MessagesReply(ASKED, failure, headers={}, now=NOW, max_tokens=max_tokens, is_tool=is_tool)
+    return MessagesReply(ASKED, failure, headers={}, now=NOW, expected=Expected(max_tokens), is_tool=is_tool)
 
 
 def start(**usage: int) -> str:

@@ -12,8 +12,11 @@ from amalfa.config.secret import Secret
 from amalfa.providers.anthropic import AnthropicProvider
 from amalfa.providers.api import Api
 from amalfa.providers.openai_compatible import OpenAiCompatibleProvider
+from amalfa.providers.openrouter import OpenRouterProvider
+from amalfa.providers.pacer import Load, Pace, Pacer
 from amalfa.providers.patience import Patience
-from tests.providers.asking import KEY, QUICK, QWEN_72B, openrouter_at, request
+from amalfa.providers.provider import Request
+from tests.providers.asking import KEY, OPUS, QUICK, QWEN_72B, anthropic_at, hear, openrouter_at, request
 from tests.upstreams.anthropic import DEFAULT_MODELS, AnthropicSimulator
 from tests.upstreams.openrouter import OpenRouterSimulator
 
@@ -69,3 +72,56 @@ async def test_who_does_not_tell_its_names_is_broken(anthropic_sim: AnthropicSim
     with pytest.raises(errors.UpstreamBroken, match="did not tell its models"):
         await provider.models(deadline_s=SystemClock().monotonic_s() + 5)
     await provider.aclose()
+
+
+async def test_calls_beyond_the_pace_wait_for_a_place_and_then_go_out(openrouter_sim: OpenRouterSimulator) -> None:
+    clock = SystemClock()
+    pacer = Pacer(Pace(most=3), clock)
+    provider = OpenRouterProvider(openrouter_at(openrouter_sim.api_url), clock=clock, patience=QUICK, pacer=pacer)
+    async with anyio.create_task_group() as calls:
+        for _ in range(8):
+            calls.start_soon(hear, provider, request(QWEN_72B))
+    await provider.aclose()
+    assert openrouter_sim.counters.most_in_flight <= 3
+    assert len(openrouter_sim.counters.served) == 8
+    assert provider.load == Load(0, 3, {"interactive": 0, "background": 0})
+
+
+@pytest.mark.parametrize("kind", ["openrouter", "anthropic"])
+async def test_a_refusal_for_the_pace_makes_the_api_go_slower(
+    kind: str, openrouter_sim: OpenRouterSimulator, anthropic_sim: AnthropicSimulator
+) -> None:
+    clock = SystemClock()
+    pacer = Pacer(Pace(most=10), clock)
+    if kind == "openrouter":
+        openrouter_sim.script("*", {"status": 429, "headers": {"Retry-After": "7"}})
+        provider: OpenRouterProvider | AnthropicProvider = OpenRouterProvider(
+            openrouter_at(openrouter_sim.api_url), clock=clock, patience=QUICK, pacer=pacer
+        )
+    else:
+        anthropic_sim.script("*", {"status": 429, "headers": {"Retry-After": "7"}})
+        provider = AnthropicProvider(anthropic_at(anthropic_sim.url), clock=clock, patience=QUICK, pacer=pacer)
+    with pytest.raises(errors.RateLimited):
+        await hear(provider, request(QWEN_72B if kind == "openrouter" else OPUS))
+    await provider.aclose()
+    assert pacer.limit == 9
+    assert pacer.load.running == 0
+
+
+async def test_the_time_of_an_attempt_begins_when_its_turn_has_come(openrouter_sim: OpenRouterSimulator) -> None:
+    openrouter_sim.script("*", {"text": "A long tale of many words.", "token_ms": 400})
+    clock = SystemClock()
+    pacer = Pacer(Pace(most=1), clock)
+    provider = OpenRouterProvider(openrouter_at(openrouter_sim.api_url), clock=clock, pacer=pacer)
+    asked = replace(request(QWEN_72B), lane="background", limit_s=0.3)
+    async with anyio.create_task_group() as calls, pacer.turn("interactive", "m", "openrouter", float("inf")):
+        calls.start_soon(expect_stall, provider, asked)
+        await anyio.sleep(0.4)
+        assert (provider.load.waiting["background"], openrouter_sim.connections) == (1, 0)
+    await provider.aclose()
+    assert openrouter_sim.connections == 1
+
+
+async def expect_stall(provider: OpenRouterProvider, asked: Request) -> None:
+    with pytest.raises(errors.Stalled):
+        await hear(provider, asked)

@@ -47,6 +47,11 @@ class ListingProvider(OpenRouterProvider):
         self.asked = 0
         self.stood = 0
         self.answer: Mapping[str, Listed] | Exception = LISTED
+        self.heard: Callable[[str], Facts] | None = None
+
+    @override
+    def inform(self, facts: Callable[[str], Facts]) -> None:
+        self.heard = facts
 
     @override
     def standing(self) -> Presence | None:
@@ -144,6 +149,16 @@ async def test_for_each_fact_the_users_word_counts_most_then_the_list_then_ours(
     facts = keeper.catalogue({}, providers).facts(openrouter(QWEN_72B))
     assert (facts.price, facts.context_tokens, facts.has_json) == (Price(0.12, 0.39), 32768, True)
     assert facts.quality == 0.78
+
+
+async def test_a_provider_hears_what_is_known_of_its_models(keeper: CatalogueKeeper, refreshed: Refresh) -> None:
+    provider = ListingProvider()
+    providers = await refreshed(keeper, provider)
+    keeper.catalogue({f"openrouter:{QWEN_72B}": CatalogEntry.model_validate({"json": False})}, providers)
+    assert provider.heard is not None
+    assert provider.heard(QWEN_72B).has_json is False
+    assert provider.heard("acme/new").context_tokens == 8192
+    assert provider.heard("who/knows") == Facts()
 
 
 async def test_without_a_list_what_was_shipped_is_known(keeper: CatalogueKeeper) -> None:

@@ -17,7 +17,7 @@ KEPT = ListFile(
     "https://openrouter.ai/api/v1",
     datetime(2026, 11, 20, 12, tzinfo=UTC),
     {
-        "a/b": Listed(Facts(Price(0.12, 0.39), None, 8192, False), date(2026, 12, 31)),
+        "a/b": Listed(Facts(Price(0.12, 0.39), None, 8192, False, True, True), date(2026, 12, 31)),
         "a/c": Listed(Facts()),
     },
 )

@@ -10,6 +10,7 @@ from amalfa import errors
 from amalfa.errors import CallError
 from amalfa.providers.asked import Asked
 from amalfa.providers.chat_reply import ChatReply
+from amalfa.providers.expected import Expected
 from amalfa.providers.manners import FormatRefused, Remedy
 from amalfa.providers.provider import Finished
 from amalfa.providers.refusals import Refusal, failure_by_status
@@ -32,7 +33,7 @@ class Judge:
 
 
 def reply(*, max_tokens: int = 100) -> ChatReply:
-    return ChatReply(ASKED, Judge(), headers={"x-generation-id": "gen-1"}, now=NOW, max_tokens=max_tokens)
+    return ChatReply(ASKED, Judge(), headers={"x-generation-id": "gen-1"}, now=NOW, expected=Expected(max_tokens))
 
 
 def chunk(text: str | None = "", finish: str | None = None, **more: object) -> str:
@@ -205,7 +206,7 @@ def test_a_reply_that_runs_on_is_stopped() -> None:
 
 @pytest.mark.parametrize("told", ["gen 1", "gen-\n1", "x" * 201, "gén-1"])
 def test_an_id_that_can_be_none_is_not_taken_for_one(told: str) -> None:
-    chat = ChatReply(ASKED, Judge(), headers={"x-generation-id": told}, now=NOW, max_tokens=100)
+    chat = ChatReply(ASKED, Judge(), headers={"x-generation-id": told}, now=NOW, expected=Expected(100))
     assert chat.generation_id == ""
     chat.take(chunk("Hello"))
     assert chat.generation_id == "gen-2"

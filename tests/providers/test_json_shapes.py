@@ -7,7 +7,15 @@ import pytest
 
 from amalfa.calls import JsonSchema, Material, Prompt
 from amalfa.messages import Message
-from amalfa.providers.json_shapes import grammar_form, messages_for, response_format, shapes_for, strict_form
+from amalfa.providers.json_shapes import (
+    grammar_form,
+    messages_for,
+    response_format,
+    shapes_for,
+    spoken_for,
+    strict_form,
+)
+from amalfa.providers.model_facts import Facts
 from tests.providers.asking import CITY
 
 OPTIONAL: JsonSchema = {"type": "object", "properties": {"since": {"type": "string"}}, "required": []}
@@ -27,6 +35,22 @@ ANYTHING: JsonSchema = {}
 )
 def test_the_most_reliable_shape_comes_first(schema: JsonSchema | None, shapes: tuple[str, ...]) -> None:
     assert shapes_for(schema) == shapes
+
+
+@pytest.mark.parametrize(
+    ("facts", "shapes"),
+    [
+        (Facts(), ("schema", "object", "words")),
+        (Facts(has_json=True), ("schema", "object", "words")),
+        (Facts(has_json=False), ("object", "words")),
+        (Facts(has_json=False, has_json_object=True), ("object", "words")),
+        (Facts(has_json=False, has_json_object=False), ("words",)),
+        (Facts(has_json=True, has_json_object=False), ("schema", "words")),
+    ],
+)
+def test_a_shape_that_a_model_is_known_to_lack_is_not_asked_for(facts: Facts, shapes: tuple[str, ...]) -> None:
+    assert shapes_for(CITY, facts) == shapes
+    assert shapes_for(None, facts) == ("text",)
 
 
 def test_a_strict_form_closes_every_object_and_leaves_limits_to_the_check() -> None:
@@ -104,11 +128,11 @@ def test_without_a_constraint_the_schema_stands_in_the_system_message_with_the_w
         {"role": "system", "content": "Be brief."},
         {"role": "user", "content": "Which city?"},
     ]
-    system, user = messages_for(prompt, "object")
-    assert system["content"].startswith("Be brief.\n\n")
-    assert "JSON" in system["content"]
-    assert json.dumps(CITY, separators=(",", ":")) in system["content"]
-    assert user["content"] == "Which city?"
+    system, user = spoken_for(prompt, "object")
+    assert system.content.startswith("Be brief.\n\n")
+    assert "JSON" in system.content
+    assert json.dumps(CITY, separators=(",", ":")) in system.content
+    assert user.content == "Which city?"
 
 
 def test_a_prompt_without_a_system_message_gets_one() -> None:

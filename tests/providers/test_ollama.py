@@ -1,5 +1,6 @@
 """Ollama over real sockets: cold models, shared loads, pools, forwarded models, what it has."""
 
+import json
 import re
 from contextlib import aclosing
 from dataclasses import replace
@@ -102,22 +103,22 @@ async def test_when_every_caller_has_gone_the_load_still_ends_well(
     assert phases_of(await hear(ollama, request(QWEN))) == []
 
 
-async def test_a_load_that_fails_fails_everybody_who_waited(
-    ollama_sim: OllamaSimulator, ollama: OllamaProvider
-) -> None:
+async def test_a_load_that_fails_fails_everybody_who_waited(ollama_sim: OllamaSimulator, tasks: TaskGroup) -> None:
+    endpoint = replace(ollama_at(ollama_sim.url), slots_per_host=2)
     ollama_sim.load_s = 0.05
     ollama_sim.script(f"load:{QWEN}", {"error": "out_of_memory"})
     kinds: list[type[Exception]] = []
 
-    async def ask() -> None:
+    async def ask(ollama: OllamaProvider) -> None:
         error, _ = await failure_of(ollama, request(QWEN))
         kinds.append(type(error))
 
-    async with anyio.create_task_group() as group:
-        group.start_soon(ask)
-        group.start_soon(ask)
-    assert kinds == [errors.OutOfMemory, errors.OutOfMemory]
-    assert text_of(await hear(ollama, request(QWEN)))
+    async with provider_at(tasks, endpoint) as ollama:
+        async with anyio.create_task_group() as group:
+            group.start_soon(ask, ollama)
+            group.start_soon(ask, ollama)
+        assert kinds == [errors.OutOfMemory, errors.OutOfMemory]
+        assert text_of(await hear(ollama, request(QWEN)))
 
 
 async def test_every_call_carries_the_same_load_options_so_nothing_reloads(
@@ -143,6 +144,27 @@ async def test_a_model_another_program_loaded_with_another_window_is_loaded_anew
 async def test_a_schema_goes_along_as_the_format(ollama_sim: OllamaSimulator, ollama: OllamaProvider) -> None:
     await hear(ollama, request(QWEN, schema=CITY))
     assert ollama_sim.requests_to("/api/chat")[0].json["format"] == CITY
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (400, json.dumps({"error": {"code": 400, "message": "JSON schema conversion failed", "type": "bad"}})),
+        (500, "invalid JSON schema in format"),
+        (400, "json: cannot unmarshal object into Go struct field ChatRequest.format of type string"),
+    ],
+)
+async def test_a_schema_that_no_grammar_is_made_of_is_asked_for_in_words_once(
+    ollama_sim: OllamaSimulator, ollama: OllamaProvider, status: int, said: str
+) -> None:
+    ollama_sim.script(QWEN, {"status": status, "body": {"error": said}}, {"text": '{"city": "Rome"}'})
+    events = await hear(ollama, request(QWEN, schema=CITY))
+    assert text_of(events) == '{"city": "Rome"}'
+    first, second = (sent.json for sent in ollama_sim.requests_to("/api/chat"))
+    assert first["format"] == CITY
+    assert "format" not in second
+    assert "JSON Schema" in second["messages"][0]["content"]
+    assert any("in words" in phase for phase in phases_of(events))
 
 
 async def test_a_thinking_model_does_not_think(ollama_sim: OllamaSimulator, ollama: OllamaProvider) -> None:
@@ -333,3 +355,14 @@ async def test_an_attempt_ends_at_the_limit_of_its_provider(ollama_sim: OllamaSi
         with anyio.fail_after(1.0):
             error, _ = await failure_of(provider, request(QWEN))
     assert isinstance(error, errors.Stalled)
+
+
+async def test_it_knows_which_build_of_a_model_it_has(ollama_sim: OllamaSimulator, ollama: OllamaProvider) -> None:
+    assert ollama.digest_of(QWEN) == "", "nobody has looked yet"
+    await ollama.look()
+    before = ollama.digest_of(QWEN)
+    assert before
+    assert ollama.digest_of("unknown") == ""
+    ollama_sim.install(OllamaModel(QWEN, system="pulled again"))
+    await ollama.look()
+    assert ollama.digest_of(QWEN) not in ("", before)

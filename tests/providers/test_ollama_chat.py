@@ -7,10 +7,11 @@ import pytest
 from amalfa import errors
 from amalfa.calls import JsonSchema, Material, Prompt
 from amalfa.errors import CallError
-from amalfa.messages import Message
+from amalfa.messages import Message, Sampling, Tools
 from amalfa.providers.asked import Asked
+from amalfa.providers.expected import Expected
 from amalfa.providers.ollama_chat import ChatRecords, chat_body
-from amalfa.providers.provider import Finished, TextDelta
+from amalfa.providers.provider import Finished, TextDelta, ToolCallDelta
 from tests.providers.asking import CITY, QWEN, ollama_at
 
 ENDPOINT = ollama_at("http://localhost:11434")
@@ -18,7 +19,7 @@ DONE = {"done": True, "done_reason": "stop", "prompt_eval_count": 10, "eval_coun
 
 
 def records(*, is_forwarded: bool = False) -> ChatRecords:
-    return ChatRecords(Asked(ENDPOINT, ENDPOINT.addresses[0], QWEN, is_forwarded), max_tokens=100)
+    return ChatRecords(Asked(ENDPOINT, ENDPOINT.addresses[0], QWEN, is_forwarded), Expected(100))
 
 
 def said(text: str, **more: object) -> dict[str, object]:
@@ -123,3 +124,37 @@ def test_an_end_without_a_last_record_is_told_from_an_empty_reply() -> None:
     assert isinstance(reading.cut_off(), errors.UpstreamBroken)
     reading.take(said("Hi"), 1)
     assert isinstance(reading.cut_off(), errors.Truncated)
+
+
+def called(*calls: dict[str, object], **more: object) -> dict[str, object]:
+    return {"model": QWEN, "message": {"role": "assistant", "content": "", "tool_calls": list(calls)}, **more}
+
+
+def test_calls_are_whole_and_may_stand_in_the_last_record() -> None:
+    reading = ChatRecords(Asked(ENDPOINT, ENDPOINT.addresses[0], QWEN), Expected(100, has_tools=True))
+    first = reading.take(
+        called({"function": {"index": 0, "name": "f", "arguments": {"b": 1, "a": "ä"}}}, done=False), 1
+    )
+    second, end = reading.take(called({"id": "x", "function": {"name": "g", "arguments": {}}}, **DONE), 2)
+    assert isinstance(first[0], ToolCallDelta)
+    assert (first[0].index, first[0].name, first[0].arguments) == (0, "f", '{"b":1,"a":"ä"}')
+    assert first[0].id.startswith("call_")
+    assert second == ToolCallDelta(1, "x", "g", "{}")
+    assert isinstance(end, Finished)
+    assert end.finish == "tool_calls"
+
+
+def test_a_request_has_the_tools_and_the_sampling() -> None:
+    tools = Tools(({"type": "function", "function": {"name": "f"}},), "required")
+    prompt = Prompt((Message("user", "Hi"),), Material(), 9, 0.3, sampling=Sampling(seed=7, stop=("END",)), tools=tools)
+    body = chat_body(QWEN, prompt, launch={}, keep_alive="5m")
+    assert body["tools"] == list(tools.definitions)
+    assert body["options"] == {"temperature": 0.3, "num_predict": 9, "seed": 7, "stop": ["END"]}
+    assert "tool_choice" not in body
+
+
+def test_a_reply_that_may_be_cut_says_that_it_was() -> None:
+    reading = ChatRecords(Asked(ENDPOINT, ENDPOINT.addresses[0], QWEN), Expected(100, may_be_cut=True))
+    *_, end = reading.take({**said("Hi"), **DONE, "done_reason": "length"}, 1)
+    assert isinstance(end, Finished)
+    assert end.finish == "length"

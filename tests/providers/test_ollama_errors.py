@@ -2,13 +2,16 @@
 
 import json
 from collections.abc import Mapping
+from random import Random
 
 import pytest
 
 from amalfa import errors
 from amalfa.errors import CallError
+from amalfa.execution.breaker import COUNTED
+from amalfa.execution.retry import NextModel, next_step
 from amalfa.providers.asked import Asked
-from amalfa.providers.ollama_errors import failure_in_stream, failure_of_status
+from amalfa.providers.ollama_errors import ToolsRefused, failure_in_stream, failure_of_status
 from tests.providers.asking import QWEN, ollama_at
 from tests.upstreams.ollama_errors import NAMED
 
@@ -63,7 +66,7 @@ def test_a_documented_text_means_this(name: str) -> None:
         (404, 'model "nope" not found, try pulling it first', errors.ModelMissing),
         (400, "invalid model name", errors.ModelMissing),
         (400, '"tiny" does not support thinking', errors.ModelRefused),
-        (400, "registry.ollama.ai/library/tiny:latest does not support tools", errors.ModelRefused),
+        (400, "registry.ollama.ai/library/tiny:latest does not support tools", ToolsRefused),
         (
             501,
             "This server does not support embeddings. Start it with `--embeddings`",
@@ -146,3 +149,11 @@ def test_an_empty_403_is_explained() -> None:
     error = failure_of_status(403, "", asked())
     assert isinstance(error, errors.Unauthorized)
     assert "host name" in error.message
+
+
+def test_a_model_that_takes_no_tools_is_passed_over_and_stays_in_use_for_other_calls() -> None:
+    refused = said(400, "registry.ollama.ai/library/tiny:latest does not support tools")
+    assert isinstance(refused, errors.ModelRefused)
+    assert not isinstance(refused, COUNTED)
+    step = next_step(refused, tries=1, has_peer=True, left_s=60.0, random=Random(1))
+    assert isinstance(step, NextModel)

@@ -11,6 +11,7 @@ from amalfa.calls import Price, PrivacyClass, Steering
 from amalfa.clock import SystemClock
 from amalfa.config.openrouter_settings import OpenRouterRouting
 from amalfa.config.secret import Secret
+from amalfa.providers.model_facts import Facts
 from amalfa.providers.openrouter import OpenRouterProvider
 from amalfa.providers.provider import Accepted, TextDelta
 from tests.providers.asking import (
@@ -120,6 +121,25 @@ async def test_a_model_without_formats_is_served_in_the_end(
     openrouter_sim.script(NO_FORMATS, {"text": '{"city":"Amalfi","people":5000}', "times": 9})
     events = await hear(openrouter, request(NO_FORMATS, schema=CITY))
     assert text_of(events) == '{"city":"Amalfi","people":5000}'
+
+
+@pytest.mark.parametrize(
+    ("facts", "kind"),
+    [
+        (Facts(has_json=True), "json_schema"),
+        (Facts(has_json=False, has_json_object=True), "json_object"),
+        (Facts(has_json=False, has_json_object=False), None),
+        (Facts(), "json_schema"),
+    ],
+)
+async def test_the_format_is_the_best_that_the_list_has_for_the_model(
+    openrouter_sim: OpenRouterSimulator, openrouter: OpenRouterProvider, facts: Facts, kind: str | None
+) -> None:
+    openrouter.inform(lambda model: facts if model == QWEN_72B else Facts())
+    await hear(openrouter, request(QWEN_72B, schema=CITY))
+    (sent,) = openrouter_sim.requests_to(CHAT)
+    assert sent.json.get("response_format", {}).get("type") == kind
+    assert ("JSON Schema" in str(sent.json["messages"])) is (kind != "json_schema")
 
 
 async def test_a_refusal_that_is_not_about_the_format_is_not_asked_again(

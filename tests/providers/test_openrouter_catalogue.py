@@ -80,11 +80,25 @@ def test_the_window_is_the_smaller_one_that_is_told(changes: dict[str, object], 
 
 
 @pytest.mark.parametrize(
-    ("parameters", "has_json"),
-    [(["structured_outputs", "seed"], True), (["response_format"], False), ([], False), (None, None), ("x", None)],
+    ("parameters", "has_json", "has_json_object"),
+    [
+        (["structured_outputs", "seed"], True, False),
+        (["response_format"], False, True),
+        ([], False, False),
+        (None, None, None),
+        ("x", None, None),
+    ],
 )
-def test_only_structured_outputs_hold_a_model_to_a_schema(parameters: object, has_json: bool | None) -> None:
-    assert facts(supported_parameters=parameters).has_json is has_json
+def test_only_structured_outputs_hold_a_model_to_a_schema(
+    parameters: object, has_json: bool | None, has_json_object: bool | None
+) -> None:
+    found = facts(supported_parameters=parameters)
+    assert (found.has_json, found.has_json_object) == (has_json, has_json_object)
+
+
+@pytest.mark.parametrize(("parameters", "has_tools"), [(["tools"], True), (["tool_choice"], False), (None, None)])
+def test_the_list_tells_who_takes_tools(parameters: object, has_tools: bool | None) -> None:
+    assert facts(supported_parameters=parameters).has_tools is has_tools
 
 
 @pytest.mark.parametrize(
@@ -131,8 +145,8 @@ def test_routers_aliases_and_batch_prices_are_never_chosen(name: str, can_be_cho
 def test_what_only_says_how_to_choose_an_endpoint_is_no_part_of_the_name() -> None:
     assert listed_name("a/b:nitro") == listed_name("a/b:online:floor") == "a/b"
     assert listed_name("a/b:free:online") == "a/b:free"
-    known = Facts(Price(1, 2), 0.5, 100, True)
-    assert facts_as_asked("a/b:free", known).price == FREE
+    known = Facts(Price(1, 2), 0.5, 100, True, False)
+    assert facts_as_asked("a/b:free", known) == Facts(FREE, 0.5, 100, True, False)
     assert facts_as_asked("a/b:online", known).price is None
     assert facts_as_asked("a/b:nitro", known) == known
 
@@ -161,8 +175,8 @@ def test_what_is_no_list_is_none(body: bytes) -> None:
 
 def test_the_list_of_the_simulated_service_reads_well() -> None:
     found = read(*map(listed_model, DEFAULT_MODELS))
-    assert found["qwen/qwen-2.5-72b-instruct"].facts == Facts(Price(0.12, 0.39), None, 32768, True)
-    assert found["acme/zero-preview"].facts == Facts(None, None, None, False)
+    assert found["qwen/qwen-2.5-72b-instruct"].facts == Facts(Price(0.12, 0.39), None, 32768, True, True, True)
+    assert found["acme/zero-preview"].facts == Facts(None, None, None, False, False, False)
     assert found["openrouter/auto"].facts.price is None
     assert "openai/gpt-4o-mini:batch" not in found
 

@@ -5,7 +5,9 @@ import time
 import pytest
 
 from amalfa.providers.endpoint import Address
-from amalfa.providers.pool import LOADED_FRESH_S, Burden, HostPool, HostView, in_order, pause_s
+from amalfa.providers.host_lines import Need
+from amalfa.providers.host_view import HostView
+from amalfa.providers.pool import LOADED_FRESH_S, Burden, HostPool, in_order, pause_s
 from tests.fakes import FakeClock
 
 A, B, C = (Address(f"http://{name}:11434") for name in "abc")
@@ -79,9 +81,10 @@ def test_names_are_compared_as_ollama_does() -> None:
 async def test_running_calls_are_counted_by_host_and_model_even_when_they_fail() -> None:
     pool = HostPool([A, B], FakeClock())
     try:
-        async with pool.busy(A, QWEN, deadline_s=SOON_S), pool.busy(A, "Llama3", deadline_s=SOON_S):
+        forwarded = Need("x:cloud", is_forwarded=True)
+        async with pool.busy(A, Need(QWEN), deadline_s=SOON_S), pool.busy(A, forwarded, deadline_s=SOON_S):
             assert pool.running(A) == 2
-            assert (pool.running_of(A, QWEN), pool.running_of(A, "llama3:latest"), pool.running_of(B, QWEN)) == (
+            assert (pool.running_of(A, QWEN), pool.running_of(A, "X:Cloud"), pool.running_of(B, QWEN)) == (
                 1,
                 1,
                 0,

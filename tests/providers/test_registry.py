@@ -1,6 +1,7 @@
 """The providers of a configuration: where they are, what they are shown, how far they are trusted."""
 
 import json
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -10,13 +11,16 @@ from amalfa.calls import Tier
 from amalfa.clock import SystemClock
 from amalfa.config.load import load
 from amalfa.config.loaded import Loaded
+from amalfa.errors import Overloaded
 from amalfa.paths import Project
 from amalfa.providers.anthropic import AnthropicProvider
 from amalfa.providers.endpoint import Endpoint
 from amalfa.providers.ollama import OllamaProvider
 from amalfa.providers.openai_compatible import OpenAiCompatibleProvider
 from amalfa.providers.openrouter import OpenRouterProvider
-from amalfa.providers.registry import build_providers, endpoints_of
+from amalfa.providers.pacer import Pace
+from amalfa.providers.paces import Paces
+from amalfa.providers.registry import build_providers, endpoints_of, pace_of
 
 KEY = "sk-or-v1-0123456789abcdef"
 
@@ -222,3 +226,41 @@ def test_a_host_with_a_key_of_its_own_is_shown_that_one(tmp_path: Path) -> None:
 def test_missing_models_are_pulled_only_where_that_is_configured(tmp_path: Path) -> None:
     assert not endpoint("ollama", loaded(tmp_path, {})).auto_pull
     assert endpoint("ollama", loaded(tmp_path, {"autoPull": True})).auto_pull
+
+
+def test_each_api_is_sent_as_many_calls_as_its_settings_say(tmp_path: Path) -> None:
+    sonar = {"concurrency": {"cloud": 9}, "providers": {"openrouter": {"maxConcurrent": 4, "rpm": 60}, "anthropic": {}}}
+    given = loaded(tmp_path, sonar)
+    assert pace_of(given, endpoint("openrouter", given)) == Pace(4, 60)
+    assert pace_of(given, endpoint("anthropic", given)) == Pace(9, None)
+    assert pace_of(loaded(tmp_path, {}), endpoint("openrouter", loaded(tmp_path, {}))) == Pace(32, None)
+
+
+def test_the_bound_of_ollama_is_one_for_each_of_its_hosts(tmp_path: Path) -> None:
+    bounded = loaded(tmp_path, {"providers": {"ollama": {"maxConcurrent": 3}}})
+    assert endpoint("ollama", bounded).slots_per_host == 3
+    assert endpoint("openrouter", bounded).slots_per_host is None
+
+
+async def test_a_reload_goes_on_at_the_pace_that_was_learnt_within_the_new_bounds(
+    tmp_path: Path, tasks: TaskGroup
+) -> None:
+    clock = SystemClock()
+    paces = Paces(clock=clock)
+
+    def limit(most: int, **environ: str) -> int:
+        sonar = {"cloud": {"enabled": True}, "providers": {"openrouter": {"maxConcurrent": most}}}
+        given = loaded(tmp_path, sonar, **{"OPENROUTER_API_KEY": KEY, **environ})
+        provider = build_providers(given, tasks=tasks, clock=clock, paces=paces)["openrouter"]
+        assert isinstance(provider, OpenRouterProvider)
+        return provider.load.limit
+
+    assert limit(10) == 10
+    given = loaded(tmp_path, {"cloud": {"enabled": True}}, OPENROUTER_API_KEY=KEY)
+    pacer = paces.pacer(endpoint("openrouter", given).fingerprint, Pace(10))
+    with suppress(Overloaded):
+        async with pacer.turn("interactive", "m", "openrouter", float("inf")):
+            raise Overloaded("full")
+    assert limit(10) == 9
+    assert limit(4) == 4
+    assert limit(10, OPENROUTER_API_KEY=KEY + "2") == 10

@@ -42,6 +42,7 @@ class Ask:
     prompt_bytes: int = 3000
     max_tokens: int = 1000
     wants_json: bool = False
+    offers_tools: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,8 @@ class Now:
     presences: Mapping[str, Presence] = field(default_factory=dict)
     forwarded: tuple[str, ...] = ()
     in_memory: tuple[str, ...] = ()
+    with_tools: tuple[str, ...] = ()
+    without_tools: tuple[str, ...] = ()
     broken: tuple[str, ...] = ()
     resting: tuple[str, ...] = ()
     calls: int = 0

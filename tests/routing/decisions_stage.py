@@ -1,7 +1,7 @@
 """Plays a row of the decision table: the real configuration, providers, catalogue and signals, a board that is told."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, cast
 
@@ -13,7 +13,7 @@ from amalfa.errors import ConnectFailed, RateLimited
 from amalfa.execution.ledger import Limit
 from amalfa.execution.signals import Signals, new_signals
 from amalfa.execution.switch import Known, Switch
-from amalfa.messages import Message
+from amalfa.messages import Message, Tools
 from amalfa.providers.catalogue import Catalogue, CatalogueKeeper
 from amalfa.providers.provider import Host, Presence, Provider
 from amalfa.providers.registry import build_providers
@@ -93,7 +93,9 @@ def set_up(row: Row, folder: Path) -> Stage:
 
 def call_of(ask: Ask) -> Call:
     schema = {"type": "object"} if ask.wants_json else None
-    prompt = Prompt((Message("user", "x" * ask.prompt_bytes),), Material(), ask.max_tokens, 0.2, schema)
+    tools = Tools(({"type": "function", "function": {"name": "clock"}},)) if ask.offers_tools else None
+    message = Message("user", "x" * ask.prompt_bytes)
+    prompt = Prompt((message,), Material(), ask.max_tokens, 0.2, schema, tools=tools)
     side = cast('Literal["local", "cloud"] | None', ask.prefer)
     wish = Wish(ask.model, side, ask.team, ask.hint, ask.max_cost)
     return Call("req_1", ask.task, prompt, ask.privacy, 1060.0, wish)
@@ -128,7 +130,9 @@ def _presence(provider: Provider, now: Now) -> Presence:
         return Presence("unknown")
     if provider.type == "ollama":
         installed = now.up.get(name, ("qwen2.5:1.5b",) if name == "ollama" else ())
-        return installed_at(*installed, forwarded=now.forwarded, loaded=now.in_memory)
+        seen = host(*installed, forwarded=now.forwarded, loaded=now.in_memory)
+        told = replace(seen, with_tools=frozenset(now.with_tools), without_tools=frozenset(now.without_tools))
+        return Presence("up", hosts=(told,))
     standing = getattr(provider, "standing", lambda: None)()
     return standing if isinstance(standing, Presence) else Presence("up")
 

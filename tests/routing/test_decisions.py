@@ -16,6 +16,7 @@ from tests.routing import (
     decisions_strategies,
     decisions_teams,
     decisions_tiers,
+    decisions_tools,
 )
 from tests.routing.decisions import Row
 from tests.routing.decisions_stage import call_of, described, set_up
@@ -32,6 +33,7 @@ THEMES = {
     "privacy": decisions_privacy.ROWS,
     "health": decisions_health.ROWS,
     "names": decisions_names.ROWS,
+    "tools": decisions_tools.ROWS,
 }
 TABLE = [pytest.param(row, id=f"{theme}: {row.id}") for theme, rows in THEMES.items() for row in rows]
 

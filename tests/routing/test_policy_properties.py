@@ -50,6 +50,7 @@ def candidate(draw: st.DrawFn) -> Candidate:
         quality=draw(st.none() | st.floats(0, 1)),
         context_tokens=draw(st.none() | st.integers(100, 100_000)),
         has_json=draw(st.none() | st.booleans()),
+        has_tools=draw(st.none() | st.booleans()),
     )
 
 
@@ -65,6 +66,7 @@ needs = st.builds(
     is_task_enabled=st.booleans(),
     hint=st.sampled_from([None, "prefer_local", "prefer_quality", "prefer_fast", "prefer_cheap"]),
     needs_json=st.booleans(),
+    needs_tools=st.booleans(),
 )
 preferences = st.builds(
     Preferences,
@@ -116,6 +118,7 @@ def test_no_plan_ever_holds_what_a_rule_forbids(
         assert not (need.wish.prefer == "cloud" and not one.is_cloud)
         standing = moment.standings.get(str(one.model))
         assert standing is None or standing.availability in ("ready", "unknown")
+        assert not (need.needs_tools and (one.has_tools is False or one.tier is Tier.EMBEDDED))
         if one.tier is Tier.EMBEDDED:
             continue
         assert rules.is_sonar_enabled
@@ -189,4 +192,5 @@ def test_the_engine_is_left_whenever_fallback_is_allowed(
 ) -> None:
     allowed = replace(rules, fallback=True, on_limit="local")
     served = make_plan(replace(need, wish=Wish()), allowed, candidates).entries
-    assert (EXTRACTIVE in [entry.model for entry in served]) == (need.task != "extract"), "that needs a model"
+    needs_model = need.task == "extract" or need.needs_tools
+    assert (EXTRACTIVE in [entry.model for entry in served]) == (not needs_model)

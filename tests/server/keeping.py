@@ -1,6 +1,6 @@
 """An app with accounts behind it, for tests of the routes that tell of them."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from amalfa.execution.counters import Counters
 from amalfa.execution.decisions import Decisions
 from amalfa.execution.ledger import SqliteLedger
 from amalfa.execution.usage import UsageBook
+from amalfa.providers.provider import Provider
 from amalfa.server.reply import error_reply
 from amalfa.store.database import Database
 from amalfa.store.migrations import SONAR_DB
@@ -31,6 +32,9 @@ class Keeper:
     ledger: SqliteLedger
     running_calls: int = 0
     generation_number: int = 1
+
+    def providers(self) -> Mapping[str, Provider]:
+        return {}
 
 
 @asynccontextmanager

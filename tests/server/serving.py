@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from amalfa.daemon.front import Front
 from amalfa.daemon.listener import bind_loopback, bind_private
 from amalfa.server.door import Door, DoorLimits
+from amalfa.server.exchange import OWN_SHAPES, ErrorShapes
 from amalfa.server.guard import Guard, GuardLimits
 
 PATIENCE_S = 10.0
@@ -32,9 +33,19 @@ class Served:
     async def dial(self) -> SocketStream:
         return await anyio.connect_unix(self.path)
 
+    async def dial_port(self) -> SocketStream:
+        return await anyio.connect_tcp("127.0.0.1", self.port)
+
     async def ask(self, request: bytes) -> "Told":
-        """Send bytes on a new connection and read until the server closes it."""
-        async with await self.dial() as caller:
+        """Send bytes on a new connection to the socket and read until the server closes it."""
+        return await self._ask(await self.dial(), request)
+
+    async def ask_port(self, request: bytes) -> "Told":
+        """The same on the TCP port."""
+        return await self._ask(await self.dial_port(), request)
+
+    async def _ask(self, connected: SocketStream, request: bytes) -> "Told":
+        async with connected as caller:
             with suppress(anyio.BrokenResourceError):  # refused before everything was sent
                 await caller.send(request)
             return await read_to_end(caller)
@@ -64,6 +75,20 @@ class Told:
         return code
 
 
+def words_of(path: str, body: bytes) -> str:
+    """What went wrong at `path`; fails unless `body` tells it as that door does, and in no other way."""
+    document = json.loads(body)
+    assert document.keys() == {"error"}, document
+    error = document["error"]
+    if path.startswith("/api/"):
+        assert isinstance(error, str)
+        return error
+    expected = {"message", "type", "param", "code"} if path.startswith("/v1/") else {"code", "message", "hint"}
+    assert error.keys() == expected, error
+    message: str = error["message"]
+    return message
+
+
 @asynccontextmanager
 async def serving(
     app: ASGIApp,
@@ -71,12 +96,13 @@ async def serving(
     door: Door | None = None,
     guard: GuardLimits | None = None,
     token: str | None = None,
+    shapes: ErrorShapes = OWN_SHAPES,
     with_tcp: bool = False,
 ) -> AsyncIterator[Served]:
     """Serve `app` behind door and guard, with the limits given, until the block ends."""
     with tempfile.TemporaryDirectory(prefix="amalfa-", dir="/tmp") as folder:
         listener = bind_private(Path(folder) / "private" / "s.sock")
-        guarded = Guard(app, limits=guard, token=token)
+        guarded = Guard(app, limits=guard, token=token, shapes=shapes)
         front = Front(guarded, door or Door())
         sockets = [listener.socket]
         port = 0
@@ -149,17 +175,17 @@ async def until(condition: Callable[[], object], *, patience_s: float = 2.0) -> 
             await anyio.sleep(0.005)
 
 
-def post(path: str, body: bytes, *headers: str) -> bytes:
+def post(path: str, body: bytes, *headers: str, host: str = "sonar") -> bytes:
     """A whole POST request that asks the server to close afterwards."""
-    lines = [f"POST {path} HTTP/1.1", "Host: sonar", "Connection: close", f"Content-Length: {len(body)}", *headers]
+    lines = [f"POST {path} HTTP/1.1", f"Host: {host}", "Connection: close", f"Content-Length: {len(body)}", *headers]
     if not any(line.lower().startswith("content-type") for line in headers):
         lines.append("Content-Type: application/json")
     return "\r\n".join([*lines, "", ""]).encode() + body
 
 
-def get(path: str, *headers: str) -> bytes:
+def get(path: str, *headers: str, host: str = "sonar") -> bytes:
     """A whole GET request that asks the server to close afterwards."""
-    return "\r\n".join([f"GET {path} HTTP/1.1", "Host: sonar", "Connection: close", *headers, "", ""]).encode()
+    return "\r\n".join([f"GET {path} HTTP/1.1", f"Host: {host}", "Connection: close", *headers, "", ""]).encode()
 
 
 class Recorder:

@@ -36,7 +36,9 @@ class FakeEngine:
             raise ShuttingDown("Sonar is shutting down.", hint="amalfa sonar start")
         yield self.office.desk
 
-    async def search(self, query: str, *, k: int, within: tuple[str, ...]) -> tuple[Passage, ...]:
+    async def search(
+        self, query: str, *, k: int, within: tuple[str, ...], without_private: bool = False
+    ) -> tuple[Passage, ...]:
         return (Passage("a.md", 1, 2, "A", "text", 1.23456),)
 
     async def reload(self) -> Reloaded:

@@ -6,6 +6,7 @@ import anyio
 import pytest
 
 from amalfa.server.guard import GuardLimits
+from amalfa.server.port import WRONG_TOKENS_PER_WINDOW, names_of
 from amalfa.server.turnstile import TurnstileLimits
 from tests.server.serving import Recorder, Told, dripping, get, post, quick_door, read_to_end, serving, until
 
@@ -171,17 +172,57 @@ async def test_a_page_of_our_own_origin_is_served() -> None:
     ("token", "shown", "status"),
     [
         ("secret-token", "Authorization: Bearer secret-token", 200),
-        ("secret-token", "Authorization: Bearer wrong", 403),
-        ("secret-token", "X: 1", 403),
-        (None, "Authorization: Bearer None", 403),
+        ("secret-token", "authorization:   bearer   secret-token", 200),
+        ("secret-token", "Authorization: Bearer wrong", 401),
+        ("secret-token", "Authorization: Bearer secret-token-and-more", 401),
+        ("secret-token", "Authorization: Basic secret-token", 401),
+        ("secret-token", "Authorization: secret-token", 401),
+        ("secret-token", "Authorization: Bearer wrong\r\nAuthorization: Bearer secret-token", 401),
+        ("secret-token", "X: 1", 401),
+        (None, "Authorization: Bearer None", 401),
+        (None, "Authorization: Bearer ", 401),
     ],
 )
 async def test_a_tcp_caller_needs_the_token(token: str | None, shown: str, status: int) -> None:
     async with serving(Recorder(), token=token, with_tcp=True) as served:
-        async with await anyio.connect_tcp("127.0.0.1", served.port) as caller:
-            await caller.send(get("/", shown))
-            assert (await read_to_end(caller)).status == status
+        told = await served.ask_port(get("/", shown, host=f"127.0.0.1:{served.port}"))
+        assert told.status == status
+        if status == 401:
+            assert "www-authenticate: bearer" in told.head
+            assert told.code == "unauthenticated"
         assert (await served.ask(get("/"))).status == 200
+
+
+async def test_on_the_socket_any_key_that_a_library_insists_on_is_ignored() -> None:
+    async with serving(Recorder(), token="secret-token") as served:
+        assert (await served.ask(get("/", "Authorization: Bearer sk-anything"))).status == 200
+
+
+async def test_wrong_tokens_are_slowed_down_and_the_right_one_never(caplog: pytest.LogCaptureFixture) -> None:
+    async with serving(Recorder(), token="secret-token", with_tcp=True) as served:
+        host = f"localhost:{served.port}"
+        said = [
+            await served.ask_port(get("/", f"Authorization: Bearer guess-{number}", host=host))
+            for number in range(WRONG_TOKENS_PER_WINDOW + 5)
+        ]
+        assert [told.status for told in said] == [401] * WRONG_TOKENS_PER_WINDOW + [429] * 5
+        assert "retry-after: 60" in said[-1].head
+        right = await served.ask_port(get("/", "Authorization: Bearer secret-token", host=host))
+        assert right.status == 200
+    assert len([record for record in caplog.records if "token" in record.message]) == 1
+    assert "guess-" not in " ".join(str(vars(record)) for record in caplog.records)
+
+
+@pytest.mark.parametrize("name", ["localhost", "127.0.0.1", "[::1]", "LocalHost"])
+async def test_a_tcp_caller_may_use_our_names_with_our_port(name: str) -> None:
+    async with serving(Recorder(), token="secret-token", with_tcp=True) as served:
+        request = get("/", "Authorization: Bearer secret-token", host=f"{name}:{served.port}")
+        assert (await served.ask_port(request)).status == 200
+
+
+def test_only_on_the_standard_port_may_a_host_leave_out_its_number() -> None:
+    assert b"localhost" in names_of(80)
+    assert names_of(3012) == {b"localhost:3012", b"127.0.0.1:3012", b"[::1]:3012"}
 
 
 async def test_work_beyond_the_queue_is_told_to_come_back() -> None:

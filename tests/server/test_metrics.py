@@ -8,6 +8,7 @@ from amalfa.calls import PrivacyClass, Tier, Usage
 from amalfa.execution.counters import Counters
 from amalfa.execution.decisions import decision_of
 from amalfa.execution.ledger import Closing, Opening
+from amalfa.providers.pacer import Load
 from amalfa.server.metrics import Gauges, metrics, metrics_text
 from tests.execution.test_decisions import ROUTE
 from tests.fakes import FakeClock, a_call
@@ -62,6 +63,8 @@ async def test_what_happened_is_on_the_page(tmp_path: Path) -> None:
         ("amalfa_overhead_seconds_bucket", (("le", "0.0025"),)): 0,
         ("amalfa_overhead_seconds_bucket", (("le", "0.005"),)): 1,
         ("amalfa_cache_hits_total", ()): 0,
+        ("amalfa_cache_stale_total", ()): 0,
+        ("amalfa_cache_misses_total", ()): 0,
         ("amalfa_local_ratio", ()): 1,
         ("amalfa_generation", ()): 7,
         ("amalfa_running_calls", ()): 4,
@@ -90,3 +93,15 @@ def test_names_with_quotes_and_line_ends_stay_on_their_line() -> None:
 
 def test_before_the_first_call_there_is_no_ratio() -> None:
     assert "amalfa_local_ratio" not in metrics_text(Counters(), Gauges(1, 0, 0)).decode()
+
+
+def test_the_calls_that_run_and_wait_at_each_api_are_told() -> None:
+    loads = {"openrouter": Load(3, 32, {"interactive": 0, "background": 7})}
+    page = samples(metrics_text(Counters(), Gauges(1, 0, 0, loads)).decode())
+    told = {labels: value for (name, labels), value in page.items() if name == "amalfa_provider_calls"}
+    whose = ("provider", "openrouter")
+    assert told == {
+        (whose, ("state", "running")): 3,
+        (whose, ("state", "waiting_interactive")): 0,
+        (whose, ("state", "waiting_background")): 7,
+    }

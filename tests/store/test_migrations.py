@@ -8,7 +8,15 @@ import pytest
 from amalfa.store.database import Database
 from amalfa.store.migrations import SONAR_DB
 
-SHIPPED = {"ledger": "db664ea7bf28", "conversations": "065abbe6d15e", "money": "dc4b8e2e44a7", "json": "007b86e2b8f8"}
+SHIPPED = {
+    "ledger": "db664ea7bf28",
+    "conversations": "065abbe6d15e",
+    "money": "dc4b8e2e44a7",
+    "json": "007b86e2b8f8",
+    "finished": "c21cd48394bc",
+    "jobs": "7fdfcfd37bb6",
+    "confided": "7a73c40057a9",
+}
 
 
 def test_a_step_that_shipped_is_never_edited() -> None:

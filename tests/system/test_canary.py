@@ -40,8 +40,8 @@ class Cage:
         self.said += [ran.stdout, ran.stderr]
         return ran.stdout
 
-    def ask(self) -> dict[str, object]:
-        data: dict[str, object] = json.loads(self.run("ask", QUESTION, "--json"))["data"]
+    def ask(self, *flags: str) -> dict[str, object]:
+        data: dict[str, object] = json.loads(self.run("ask", QUESTION, "--json", *flags))["data"]
         return data
 
 
@@ -96,7 +96,7 @@ def test_a_planted_key_appears_in_no_artefact(cage: Cage, plant: Callable[[Cage]
     cage.openrouter.simulator.script(
         "*", {"status": 401, "body": {"error": {"code": 401, "message": f"Bad key {cage.canary}, {received}"}}}
     )
-    assert cage.ask()["tier"] == "embedded"
+    assert cage.ask("--no-cache")["tier"] == "embedded"
     for command in (
         ("sonar", "status"),
         ("sonar", "status", "--json"),

@@ -71,7 +71,7 @@ class Household:
         home.environ["OLLAMA_HOST"] = ",".join(hosts)
         own = user_config_path(home.environ)
         own.parent.mkdir(parents=True)
-        own.write_text(json.dumps({"sonar": {"providers": _addresses(upstreams)}}))
+        own.write_text(json.dumps({"sonar": {"cache": False, "providers": _addresses(upstreams)}}))
 
     def write_env(self, **values: str) -> None:
         (self.home.root / ".env").write_text("".join(f"{name}={value}\n" for name, value in values.items()))

@@ -33,7 +33,7 @@ FAMILY = {"name": "Ada", "parent": {"name": "Annabella", "parent": None}}
 @pytest.fixture
 def ollama(home: Home) -> Iterator[InThread[OllamaSimulator]]:
     with running_in_thread(OllamaSimulator(models=[MODEL])) as server:
-        home.write_config({"sonar": {"host": f"127.0.0.1:{server.port}"}})
+        home.write_config({"sonar": {"host": f"127.0.0.1:{server.port}", "cache": False}})
         yield server
 
 

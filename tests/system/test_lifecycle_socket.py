@@ -267,8 +267,8 @@ def test_a_link_in_the_place_of_a_file_of_sonars_harms_nobody(home: Home, name: 
     ("headers", "status"),
     [
         pytest.param(("Authorization: Bearer {token}",), 200, id="the token"),
-        pytest.param((), 403, id="no token"),
-        pytest.param(("Authorization: Bearer wrong",), 403, id="a wrong token"),
+        pytest.param((), 401, id="no token"),
+        pytest.param(("Authorization: Bearer wrong",), 401, id="a wrong token"),
         pytest.param(("Authorization: Bearer {token}", "Origin: https://evil.test"), 403, id="a foreign page"),
         pytest.param(("Authorization: Bearer {token}", "Origin: null"), 403, id="a local file"),
         pytest.param(("Authorization: Bearer {token}", "Host: evil.test"), 403, id="a rebound name"),
@@ -295,8 +295,7 @@ def with_port() -> Iterator[tuple[Home, int]]:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     with new_home() as home:
-        address = f"(('127.0.0.1', {port}),)"
-        home.use_stand_in(then=f"from amalfa.daemon import lifetime; lifetime.Works.__init__.__defaults__ = {address}")
+        home.use_stand_in(port=port)
         home.start()
         yield home, port
 

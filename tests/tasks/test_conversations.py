@@ -9,7 +9,13 @@ import pytest
 from amalfa.calls import PrivacyClass
 from amalfa.store.database import Database
 from amalfa.store.migrations import SONAR_DB
-from amalfa.tasks.conversations import RECALLED_MAX_TURNS, SESSIONS_KEPT, SqliteConversations, Turn
+from amalfa.tasks.conversations import (
+    RECALLED_MAX_TURNS,
+    SESSIONS_KEPT,
+    OpenConversations,
+    SqliteConversations,
+    Turn,
+)
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -61,3 +67,12 @@ async def test_silent_sessions_are_forgotten_beyond_the_bound(conversations: Sql
         await conversations.add(f"s{number}", [said("hello")], at=NOON + timedelta(seconds=number))
     assert await conversations.recall("s0") == ()
     assert await conversations.recall("s1") != ()
+
+
+async def test_without_private_turns_a_session_goes_on_over_the_rest(conversations: SqliteConversations) -> None:
+    await conversations.add("a", [said("open"), said("hidden", PrivacyClass.LOCAL_ONLY)], at=NOON)
+    seen = OpenConversations(conversations)
+    assert [turn.content for turn in await seen.recall("a")] == ["open"]
+    await seen.add("a", [said("more")], at=NOON)
+    assert [turn.content for turn in await seen.recall("a")] == ["open", "more"]
+    assert await seen.latest() == "a"

@@ -141,9 +141,14 @@ async def test_synthesize_stands_on_the_passages_it_is_given() -> None:
 
 
 def test_brought_passages_without_a_path_get_one() -> None:
-    brought = bring([GivenPassage(text="a\nb"), GivenPassage(text="c")])
+    brought = bring([GivenPassage(text="a\nb"), GivenPassage(text="c")], PrivacyClass.LOCAL_ONLY)
     assert [passage.place for passage in brought.passages] == ["passage-1:1-2", "passage-2:1-1"]
     assert brought.texts == {"passage-1": ["a", "b"], "passage-2": ["c"]}
+
+
+def test_brought_passages_have_the_class_of_whoever_brings_them() -> None:
+    brought = bring([GivenPassage(text="a")], PrivacyClass.LOCAL_ONLY)
+    assert [passage.privacy for passage in brought.passages] == [PrivacyClass.LOCAL_ONLY]
 
 
 async def test_research_searches_reads_and_tells_each_step() -> None:

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from amalfa.calls import JsonSchema, Material, PrivacyClass
 from amalfa.errors import NoProvider, NotFound
+from amalfa.knowledge.front_matter_write import merge
 from amalfa.providers.embedded.analyze import analyze
 from amalfa.providers.embedded.metadata import describe
 from amalfa.providers.json_shapes import grammar_form, strict_form
@@ -178,6 +179,16 @@ async def test_metadata_keeps_only_notes_that_exist() -> None:
     outcome = await Metadata().run(MetadataInput(text="The port is 11434."), office.desk, TERMS, Listener())
     assert outcome.output.related_docs == ["ports.md"]
     assert "unfounded" in outcome.route.repairs
+
+
+async def test_metadata_does_not_describe_an_earlier_description_in_the_note() -> None:
+    text = merge(KETTLE, {"summary": "Written before, of redis and kafka."})
+    assert isinstance(text, str)
+    office = Office()
+    office.will_say(json.dumps(GOOD_DESCRIPTION | {"keywords": ["ports", "kettle", "ollama", "redis"]}))
+    outcome = await Metadata().run(MetadataInput(text=text), office.desk, TERMS, Listener())
+    assert "Written before" not in str(office.prompts)
+    assert outcome.output.keywords == ["ports", "kettle", "ollama"]
 
 
 async def test_metadata_leaves_out_words_and_names_that_the_note_does_not_hold() -> None:

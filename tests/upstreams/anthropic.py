@@ -11,7 +11,7 @@ from typing_extensions import override
 from amalfa.clock import Clock
 from tests.upstreams.anthropic_errors import NAMED, ApiError
 from tests.upstreams.anthropic_requests import Ask, read_ask
-from tests.upstreams.anthropic_stream import Said, frames, whole_message
+from tests.upstreams.anthropic_stream import Call, Said, frames, whole_message
 from tests.upstreams.counters import Counters
 from tests.upstreams.http_server import Exchange
 from tests.upstreams.openrouter_bodies import compact
@@ -138,16 +138,17 @@ class AnthropicSimulator(Simulator):
     def _said(self, ask: Ask, step: Step) -> Said:
         said = list(step.chunks) if step.chunks is not None else pieces(_text(ask, step))
         is_cut = len(said) > ask.max_tokens
-        usual = "max_tokens" if is_cut else "tool_use" if ask.tool else "end_turn"
+        usual = "max_tokens" if is_cut else "tool_use" if ask.tool or step.tool_calls else "end_turn"
         return Said(
             id=f"msg_{uuid.uuid4().hex[:24]}",
             model=ask.model,
             pieces=tuple(said[: ask.max_tokens]),
             thoughts=tuple(pieces(step.thinking or "")),
-            tool=str(ask.tool["name"]) if ask.tool else "",
+            tool=str(ask.tool["name"]) if ask.tool and not step.tool_calls else "",
             stop_reason=step.finish or usual,
             tokens_in=step.usage.get("tokens_in", ask.tokens),
             tokens_out=step.usage.get("tokens_out", min(len(said), ask.max_tokens)),
+            calls=tuple(_call(call) for call in step.tool_calls),
         )
 
     def _request_id(self) -> str:
@@ -159,5 +160,15 @@ def _text(ask: Ask, step: Step) -> str:
         return compact(step.json).decode()
     if step.text is not None:
         return step.text
+    if step.tool_calls:
+        return ""
     schema: Any = ask.tool["input_schema"] if ask.tool else None
     return sensible_text(ask.texts, schema=schema)
+
+
+def _call(call: Mapping[str, Any]) -> Call:
+    given = call.get("arguments", {})
+    written = given if isinstance(given, str) else compact(given).decode()
+    # A tool used with nothing comes without a piece.
+    told = () if written == "{}" else tuple(pieces(written))
+    return Call(call.get("id", f"toolu_{uuid.uuid4().hex[:24]}"), call.get("name", ""), told)

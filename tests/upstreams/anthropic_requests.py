@@ -1,7 +1,8 @@
 """Reads message requests the way Anthropic does, and says what is wrong with them."""
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,8 +54,14 @@ class Ask:
 
 def _text_of(content: Any) -> str:
     if isinstance(content, list):
-        return "\n".join(str(block.get("text", "")) for block in content)
+        return "\n".join(_text_of_block(block) for block in content)
     return str(content or "")
+
+
+def _text_of_block(block: Mapping[str, Any]) -> str:
+    if block.get("type") == "tool_use":
+        return json.dumps(block.get("input"))
+    return _text_of(block["content"]) if block.get("content") else str(block.get("text", ""))
 
 
 def read_ask(raw: bytes, models: Mapping[str, int]) -> Ask:
@@ -90,8 +97,34 @@ def _check_messages(messages: Any) -> None:
     for index, message in enumerate(messages):
         if message.get("role") not in ("user", "assistant"):
             raise invalid(f'messages.{index}.role: Unexpected role "{message.get("role")}"')
-        if not _text_of(message.get("content")).strip():
+        content = message.get("content")
+        has_blocks = isinstance(content, list) and any(block.get("type") != "text" for block in content)
+        if not has_blocks and not _text_of(content).strip():
             raise invalid(f"messages.{index}: all messages must have non-empty content")
+        _check_uses(messages, index)
+
+
+def _check_uses(messages: Sequence[Any], index: int) -> None:
+    """Every use of a tool is answered by the next message, and nothing else is."""
+    before = _ids(messages[index - 1], "tool_use", "id") if index else set()
+    answered = _ids(messages[index], "tool_result", "tool_use_id")
+    if missing := before - answered:
+        ids = ", ".join(sorted(missing))
+        message = f"`tool_use` ids were found without `tool_result` blocks immediately after: {ids}."
+        raise invalid(f"messages.{index - 1}: {message}")
+    if unexpected := answered - before:
+        raise invalid(f"messages.{index}: unexpected `tool_use_id` found in `tool_result` blocks: {min(unexpected)}.")
+    for block in messages[index]["content"] if isinstance(messages[index]["content"], list) else ():
+        if block.get("type") == "tool_use" and not isinstance(block.get("input"), dict):
+            raise invalid(f"messages.{index}.content.0.tool_use.input: Input should be a valid dictionary")
+        if block.get("type") == "tool_use" and not re.fullmatch(r"[a-zA-Z0-9_-]+", block.get("id", "")):
+            raise invalid(f"messages.{index}.content.0.tool_use.id: String should match pattern '^[a-zA-Z0-9_-]+$'")
+
+
+def _ids(message: Mapping[str, Any], kind: str, key: str) -> set[str]:
+    content = message.get("content")
+    blocks = content if isinstance(content, list) else []
+    return {str(block.get(key)) for block in blocks if block.get("type") == kind}
 
 
 def _check_values(body: Mapping[str, Any]) -> None:

@@ -13,6 +13,15 @@ from tests.upstreams.script import Step
 
 
 @dataclass(frozen=True, slots=True)
+class Call:
+    """A tool's use: a block of its own behind the text. `pieces` are those of its input as JSON."""
+
+    id: str
+    name: str
+    pieces: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Said:
     """An answer about to be given. `tool` is the name of the tool whose input it is; "" for text."""
 
@@ -24,6 +33,12 @@ class Said:
     stop_reason: str
     tokens_in: int
     tokens_out: int
+    calls: tuple[Call, ...] = ()
+
+    @property
+    def has_block(self) -> bool:
+        """Whether there is a block before the uses of tools: not when nothing is said besides them."""
+        return bool(self.pieces) or not self.calls
 
     @property
     def usage(self) -> dict[str, int]:
@@ -48,7 +63,11 @@ def whole_message(said: Said) -> dict[str, Any]:
     block: dict[str, Any] = {"type": "text", "text": text}
     if said.tool:
         block = {"type": "tool_use", "id": "toolu_01simulated", "name": said.tool, "input": json.loads(text or "{}")}
-    return said.message([block], said.stop_reason)
+    calls = [
+        {"type": "tool_use", "id": call.id, "name": call.name, "input": json.loads("".join(call.pieces) or "{}")}
+        for call in said.calls
+    ]
+    return said.message([*([block] if said.has_block else []), *calls], said.stop_reason)
 
 
 async def frames(said: Said, step: Step, *, token_s: float) -> Frames:
@@ -67,7 +86,17 @@ async def frames(said: Said, step: Step, *, token_s: float) -> Frames:
         yield _event("error", NAMED[late].content(), "error")
         return
     at = 1 if said.thoughts else 0
-    yield _event("content_block_stop", {"type": "content_block_stop", "index": at}, "comment")
+    if said.has_block:
+        yield _event("content_block_stop", {"type": "content_block_stop", "index": at}, "comment")
+    for index, call in enumerate(said.calls, at + 1 if said.has_block else at):
+        yield _start(index, {"type": "tool_use", "id": call.id, "name": call.name, "input": {}})
+        for piece in call.pieces:
+            await asyncio.sleep(token_s)
+            delta = {"type": "input_json_delta", "partial_json": piece}
+            yield _event(
+                "content_block_delta", {"type": "content_block_delta", "index": index, "delta": delta}, "token"
+            )
+        yield _event("content_block_stop", {"type": "content_block_stop", "index": index}, "comment")
     ending = {"stop_reason": said.stop_reason, "stop_sequence": None}
     counted = {"output_tokens": said.tokens_out}
     yield _event("message_delta", {"type": "message_delta", "delta": ending, "usage": counted}, "finish")
@@ -87,7 +116,8 @@ def _opening(said: Said) -> Iterator[Frame]:
     block: dict[str, Any] = {"type": "text", "text": ""}
     if said.tool:
         block = {"type": "tool_use", "id": "toolu_01simulated", "name": said.tool, "input": {}}
-    yield _start(1 if said.thoughts else 0, block)
+    if said.has_block:
+        yield _start(1 if said.thoughts else 0, block)
     yield _event("ping", {"type": "ping"}, "comment")
 
 

@@ -108,6 +108,12 @@ def _check_message(message: Any) -> None:
         raise _type_problem(message["content"], "Alias.content", "string")
     for image in message.get("images") or ():
         check_base64(image)
+    for call in message.get("tool_calls") or ():
+        arguments = (call.get("function") or {}).get("arguments")
+        if not isinstance(arguments, dict | None):
+            raise _type_problem(
+                arguments, "ToolCallFunction.messages.tool_calls.function.arguments", "api.ToolCallFunctionArguments"
+            )
 
 
 def _type_problem(value: Any, place: str, go_type: str) -> OllamaError:

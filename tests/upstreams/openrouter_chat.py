@@ -1,10 +1,12 @@
 """Answers POST /chat/completions: routing with fallbacks, money, then a whole or a streamed reply."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import json
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 from tests.upstreams.frames import Frame, Frames
 from tests.upstreams.http_server import Exchange
@@ -106,7 +108,8 @@ def _said(host: OpenRouterHost, ask: Ask, choice: Choice, step: Step) -> Said:
     content = list(step.chunks) if step.chunks is not None else pieces(_text(ask, choice, step))
     thoughts = pieces(step.thinking or ("Let me think." if choice.model.must_reason else ""))
     budget = max(0, (ask.max_tokens or 10**9) - len(thoughts))
-    finish = step.finish or ("length" if len(content) > budget else "tool_calls" if step.tool_calls else "stop")
+    calls = called(ask, step)
+    finish = step.finish or ("length" if len(content) > budget else "tool_calls" if calls else "stop")
     cost = step.usage.get("cost")
     return Said(
         id=host.new_id(),
@@ -114,7 +117,7 @@ def _said(host: OpenRouterHost, ask: Ask, choice: Choice, step: Step) -> Said:
         choice=choice,
         pieces=tuple(content[:budget]),
         thoughts=tuple(thoughts),
-        tool_calls=tuple(_tool_call(index, call) for index, call in enumerate(step.tool_calls)),
+        tool_calls=tuple(_tool_call(index, call) for index, call in enumerate(calls)),
         finish=finish,
         prompt_tokens=step.usage.get("tokens_in", ask.prompt_tokens),
         cost_override=None if cost is None else Decimal(str(cost)),
@@ -128,7 +131,7 @@ def _text(ask: Ask, choice: Choice, step: Step) -> str:
         return spoiled(compact(step.json).decode(), step, is_healed=is_healed)
     if step.text is not None:
         return spoiled(step.text, step, is_healed=is_healed)
-    if step.tool_calls:
+    if called(ask, step):
         return ""
     # A format the endpoint does not support is dropped in silence, so the answer is prose.
     has_schema = "structured_outputs" in choice.endpoint.parameters
@@ -137,6 +140,14 @@ def _text(ask: Ask, choice: Choice, step: Step) -> str:
     is_json = has_json and ask.format_kind in ("json_object", "json_schema")
     text = sensible_text(ask.texts, schema=schema, is_json=is_json)
     return spoiled(text, step, is_healed=is_healed) if schema is not None or is_json else text
+
+
+def called(ask: Ask, step: Step) -> Sequence[dict[str, Any]]:
+    """The tool calls of the reply: those of the step, else one where the request says that one has to be made."""
+    if step.tool_calls or step != Step() or (tool := ask.tool_to_call) is None:
+        return step.tool_calls
+    arguments = json.loads(sensible_text(ask.texts, schema=tool.get("parameters") or {"type": "object"}))
+    return ({"name": tool.get("name", ""), "arguments": arguments},)
 
 
 def _tool_call(index: int, call: dict[str, object]) -> dict[str, object]:

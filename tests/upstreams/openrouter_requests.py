@@ -63,6 +63,16 @@ class Ask:
     def is_strict(self) -> bool:
         return bool(((self.body.get("response_format") or {}).get("json_schema") or {}).get("strict"))
 
+    @property
+    def tool_to_call(self) -> Mapping[str, Any] | None:
+        """The function that has to be called, the first one where any will do; None when none has to."""
+        choice = self.body.get("tool_choice")
+        offered = [tool.get("function") or {} for tool in self.body.get("tools") or ()]
+        if isinstance(choice, dict):
+            name = (choice.get("function") or {}).get("name")
+            offered = [function for function in offered if function.get("name") == name]
+        return offered[0] if offered and (choice == "required" or isinstance(choice, dict)) else None
+
     def has_plugin(self, name: str) -> bool:
         plugins = self.body.get("plugins") or ()
         return any(plugin.get("id") == name and plugin.get("enabled", True) for plugin in plugins)

@@ -2,12 +2,13 @@
 
 import asyncio
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tests.upstreams.frames import Frame, Frames
 from tests.upstreams.openrouter_bodies import Said, bare_chunk, chunk, event, text_delta, thought_delta, usage
 from tests.upstreams.script import Step
+from tests.upstreams.words import pieces
 
 COMMENT = Frame(b": OPENROUTER PROCESSING\n\n", "comment")
 _DONE = Frame(b"data: [DONE]\n\n", "done")
@@ -79,8 +80,7 @@ class Stream:
         yield from map(text_delta, said.pieces)
         if step.fault_named("endless"):
             yield from itertools.repeat(text_delta(said.pieces[-1] if said.pieces else "x"))
-        for index, call in enumerate(said.tool_calls):
-            yield {"role": "assistant", "content": None, "tool_calls": [{"index": index, **call}]}
+        yield from map(_calling, call_fragments(said.tool_calls, step))
 
     def _extra(self) -> dict[str, Any]:
         if not self._step.odd_named("unknown_fields"):
@@ -117,3 +117,31 @@ class Stream:
         if late != "no_choices":
             frame["choices"] = [{"index": 0, "delta": {"content": ""}, "finish_reason": "error"}]
         yield Frame(event(frame), "error")
+
+
+def _calling(fragment: dict[str, Any]) -> dict[str, Any]:
+    return {"role": "assistant", "content": None, "tool_calls": [fragment]}
+
+
+def call_fragments(calls: Sequence[dict[str, Any]], step: Step) -> Iterator[dict[str, Any]]:
+    """The calls in pieces: the first of each has its id and name, the others have the arguments bit by bit."""
+    if step.odd_named("whole_calls"):
+        yield from ({"index": index, **call} for index, call in enumerate(calls))
+        return
+    each = [_fragments(index, call, step) for index, call in enumerate(calls)]
+    if step.odd_named("interleaved_calls"):
+        rounds = itertools.zip_longest(*each)
+        yield from (fragment for one in rounds for fragment in one if fragment is not None)
+    else:
+        yield from itertools.chain.from_iterable(each)
+
+
+def _fragments(index: int, call: dict[str, Any], step: Step) -> Iterator[dict[str, Any]]:
+    function = call["function"]
+    yield {"index": index, **call, "function": {**function, "arguments": ""}}
+    repeated = {"id": call["id"], "type": "function"} if step.odd_named("repeated_ids") else {}
+    name = {"name": function["name"]} if repeated else {}
+    for piece in pieces(function["arguments"]):
+        yield {"index": index, **repeated, "function": {**name, "arguments": piece}}
+    if step.odd_named("blank_fragment"):
+        yield {"index": index, "function": {"arguments": " \n"}}

@@ -23,7 +23,8 @@ _FAILED = "error_only string_code all_null choices_null choices_empty nested cho
 _UNUSUAL = "reasoned_away refusal cut_json no_usage no_details null_upstream_cost unknown_fields native_null"
 _SPOILED = "json_defect padding blank padding_cut json_instead_of_sse minimal shuffled"
 _STREAMED = "debug_chunk empty_delta bare_comment comments_forever encrypted_reasoning empty_details"
-ODDITIES = frozenset(" ".join((_FAILED, _UNUSUAL, _SPOILED, _STREAMED)).split())
+_CALLING = "whole_calls interleaved_calls repeated_ids blank_fragment"
+ODDITIES = frozenset(" ".join((_FAILED, _UNUSUAL, _SPOILED, _STREAMED, _CALLING)).split())
 LATE_ERRORS = frozenset({"documented", "observed", "first", "no_choices", "string_code", "rate_limited"})
 """The forms of OpenRouter's late errors; for Ollama any text may stand there."""
 

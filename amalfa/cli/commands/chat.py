@@ -8,7 +8,6 @@ from amalfa.cli.call_options import Wishes, call_options
 from amalfa.cli.failing import error_line
 from amalfa.cli.following import follow
 from amalfa.cli.invocation import current
-from amalfa.cli.labels import Labels
 from amalfa.cli.lazy import command
 from amalfa.cli.provenance import explanation, provenance_lines
 from amalfa.cli.reach import Reached, reach
@@ -18,6 +17,7 @@ from amalfa.cli.spinner import Spinner
 from amalfa.cli.views import streaming_view
 from amalfa.client.document import Document
 from amalfa.errors import AmalfaError, NotRunning, UsageProblem
+from amalfa.tasks.labels import Labels
 
 HELP = """\
 /help      this list

@@ -1,6 +1,7 @@
 """`amalfa config`: look at the configuration, check it, change one value. Needs no daemon."""
 
 import json
+from typing import TYPE_CHECKING
 
 import click
 
@@ -8,7 +9,10 @@ from amalfa.cli.contents import CONFIG
 from amalfa.cli.invocation import current
 from amalfa.cli.lazy import LazyGroup, command
 from amalfa.cli.reach import this_project
-from amalfa.errors import InvalidConfig, UntrustedConfig
+from amalfa.errors import InvalidConfig, Problem, UntrustedConfig
+
+if TYPE_CHECKING:
+    from amalfa.config.examine import Examined
 
 config = LazyGroup(
     name="config",
@@ -50,14 +54,28 @@ def check() -> None:
     examined = examine(project, environ=invocation.environ)
     for warning in examined.warnings:
         invocation.note(f"Warning: {warning}")
-    if examined.problems:
-        what = f"The configuration has {len(examined.problems)} problem{'s' if len(examined.problems) > 1 else ''}."
-        raise InvalidConfig(what, hint=f"edit {project.config}", problems=examined.problems)
+    problems = examined.problems or _pipeline_problems(examined)
+    if problems:
+        what = f"The configuration has {len(problems)} problem{'s' if len(problems) > 1 else ''}."
+        raise InvalidConfig(what, hint=f"edit {project.config}", problems=problems)
     if examined.held:
-        problems = in_order(request.problem for request in examined.held)
-        raise UntrustedConfig("The project asks for what only you may allow.", hint="amalfa trust", problems=problems)
+        asked = in_order(request.problem for request in examined.held)
+        raise UntrustedConfig("The project asks for what only you may allow.", hint="amalfa trust", problems=asked)
     warnings = [{"path": one.path, "line": one.line, "message": one.message} for one in examined.warnings]
     invocation.show({"path": str(project.config), "problems": [], "warnings": warnings}, f"{project.config} is fine.")
+
+
+def _pipeline_problems(examined: "Examined") -> tuple[Problem, ...]:
+    """What is wrong inside the pipelines, which sonar would refuse to load as well."""
+    if examined.loaded is None or not (examined.loaded.pipelines or examined.loaded.unreadable_pipelines):
+        return ()
+    from amalfa.pipelines.loading import pipelines_of  # few configurations have any
+
+    try:
+        pipelines_of(examined.loaded)
+    except InvalidConfig as error:
+        return error.problems
+    return ()
 
 
 @command("get", examples="amalfa config get sonar.model")

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from amalfa.cli.call_options import Wishes, call_options
+from amalfa.cli.call_options import Wishes, plan_options
 from amalfa.cli.invocation import Invocation, current
 from amalfa.cli.lazy import command
 from amalfa.cli.outlook import changes_text, outlook_text, rows_text, totals_of
@@ -33,7 +33,7 @@ Rows = list[dict[object, object]]
 
 @command("route", examples=EXAMPLES)
 @click.argument("prompt", required=False)
-@call_options
+@plan_options
 @click.option("--task", type=click.Choice(CHOICES["task"]), help="The task it would be; else synthesize.")
 @click.option("--privacy", type=click.Choice(CHOICES["privacy"]), help="How far the text may travel.")
 @click.option("--file", "file", type=click.Path(), metavar="FILE", help="Decide many prompts: JSON lines, - for stdin.")

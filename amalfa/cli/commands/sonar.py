@@ -136,6 +136,31 @@ def logs(*, follow: bool, count: int) -> None:
         invocation.show(None, readable(line).replace("\n", "\n    ") if invocation.out.is_live else line)
 
 
+@command("token", examples="amalfa sonar token\namalfa sonar token --path\namalfa sonar token --new")
+@click.option("--path", "is_path", is_flag=True, help="Print where the token is kept instead.")
+@click.option("--new", "is_new", is_flag=True, help="Replace the token; sonar wants it after its next restart.")
+def token(*, is_path: bool, is_new: bool) -> None:
+    """Print the token that programs show on the TCP port (`sonar.http`); one is made when there is none.
+
+    It is kept in a file that only you can read. Whoever has it may use sonar as you do.
+    """
+    from amalfa.daemon.folders import prepare_folders
+    from amalfa.daemon.token import new_token, token_at, token_path
+    from amalfa.paths import places_for
+
+    invocation = current()
+    places = places_for(this_project(invocation).root, invocation.environ)
+    prepare_folders(places)
+    path = token_path(places.folder)
+    secret = new_token(path) if is_new else token_at(path)
+    if is_new:
+        invocation.note("A sonar that runs wants the old token until it is restarted. Fix: amalfa sonar restart")
+    if is_path:
+        invocation.show({"path": str(path)}, str(path))
+    else:
+        invocation.show({"token": secret, "path": str(path)}, secret)
+
+
 def _show_running(invocation: Invocation, running: "Running", what: str) -> None:
     facts = {"pid": running.pid, "version": running.version, "socket": str(running.socket), "started": running.started}
     invocation.show(facts, f"{what} (pid {running.pid}, version {running.version}).")

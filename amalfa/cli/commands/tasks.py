@@ -37,21 +37,42 @@ def analyze(query: str, **flags: Any) -> None:
     _show_fields(reached, _run(reached, "analyze", {"query": query.strip()}, Wishes(flags)))
 
 
-@command("metadata", examples="amalfa metadata notes/deploy.md --json")
-@click.argument("files", nargs=-1, required=True, metavar="FILE", type=click.Path(exists=True, allow_dash=True))
+@command(
+    "metadata",
+    examples="amalfa metadata notes/deploy.md --json\namalfa metadata notes --limit 10\namalfa metadata notes --write",
+)
+@click.argument("files", nargs=-1, required=True, metavar="FILE|DIR", type=click.Path(exists=True, allow_dash=True))
 @call_options
-@click.option("--write", is_flag=True, hidden=True, help="Not in this version.")
-@click.option("--limit", type=int, hidden=True, help="Not in this version.")
-def metadata(files: tuple[str, ...], *, write: bool, limit: int | None, **flags: Any) -> None:
-    """Describe one note: title, summary, keywords, themes, kind, depth, audience, entities, related notes.
+@click.option("--write", is_flag=True, help="Merge the description into the YAML front matter of each note.")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Describe at most N notes that changed.")
+@click.option("-y", "--yes", "is_granted", is_flag=True, help="Spend what it costs without asking.")
+def metadata(files: tuple[str, ...], *, write: bool, limit: int | None, is_granted: bool, **flags: Any) -> None:
+    """Describe notes: title, summary, keywords, themes, kind, depth, audience, entities, related notes.
 
-    FILE may be `-` for standard input. The note itself is not changed.
+    One FILE is described at once and printed; it may be `-` for standard input. Several, or a folder, become a job
+    that goes on in the background when you leave with Ctrl-C. Unchanged notes are not asked about again.
+
+    --write keeps every other byte of a note, and every key you have set yourself.
     """
-    if write or limit is not None or len(files) > 1 or Path(files[0]).is_dir():
-        what = "This version describes one file at a time and prints it; folders, lists of files and --write need jobs."
-        raise UsageProblem(what, hint="amalfa metadata FILE")
+    is_job = len(files) > 1 or Path(files[0]).is_dir()
+    if is_job and current().no_daemon:
+        raise UsageProblem("Several notes are a job, and jobs are done by the daemon.", hint="leave out --no-daemon")
     reached = reach(current())
-    _show_fields(reached, _run(reached, "metadata", _path_or_text(files[0], reached), Wishes(flags)))
+    if is_job:
+        from amalfa.cli.describing import describe_many
+
+        describe_many(reached, files, Wishes(flags), limit=limit, is_write=write, is_granted=is_granted)
+        return
+    given = _path_or_text(files[0], reached)
+    if not write:
+        _show_fields(reached, _run(reached, "metadata", given, Wishes(flags)))
+        return
+    from amalfa.cli.describing import NoteToWrite
+
+    note = NoteToWrite(reached, files[0])
+    reply = _run(reached, "metadata", given, Wishes(flags))
+    _show_fields(reached, reply)
+    note.write(reply.item("output"))
 
 
 @command("snippet", examples='amalfa snippet "how long are backups kept" notes/backup.md')

@@ -24,9 +24,9 @@ amalfa trust --yes
 @command("trust", examples=EXAMPLES)
 @click.option("-y", "--yes", "is_granted", is_flag=True, help="Approve without asking.")
 def trust(*, is_granted: bool) -> None:
-    """Show which hosts, keys and outside folders this project's configuration asks for, and approve them.
+    """Show which hosts, keys, commands and outside folders this project asks for, and approve them.
 
-    Exactly what is listed is approved; a host that changes later is asked about again.
+    Exactly what is listed is approved; a host or command that changes later is asked about again.
     """
     from amalfa.config.examine import examine
     from amalfa.config.trust import approve

@@ -7,7 +7,8 @@ from typing import Any
 from amalfa.calls import JsonSchema
 from amalfa.errors import BadReply
 from amalfa.execution.structured.policy import Repair
-from amalfa.execution.structured.schema import is_valid, resolved, validate
+from amalfa.execution.structured.references import resolved
+from amalfa.execution.structured.schema import is_valid, validate
 
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,300})(?:\.[0-9]{1,300})?(?:[eE][+-]?[0-9]{1,3})?")
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,300})")
@@ -92,25 +93,21 @@ class _Coercion:
 
     def _branch(self, value: object, branches: list[object]) -> object:
         """The value in the form of the only branch that it can be brought into; as it is when several take it."""
-        if any(is_valid(value, self._rooted(branch)) for branch in branches):
+        if any(self._fits(value, branch) for branch in branches):
             return value
         fits: list[tuple[object, Notes]] = []
         for branch in branches:
             notes: Notes = {}
             found = _Coercion(self._root, notes).value(value, branch)
-            if is_valid(found, self._rooted(branch)):
+            if self._fits(found, branch):
                 fits.append((found, notes))
         if len(fits) != 1:
             return value
         self._notes.update(fits[0][1])
         return fits[0][0]
 
-    def _rooted(self, branch: object) -> JsonSchema:
-        """A branch as a schema of its own, with the definitions that it may refer to."""
-        if not isinstance(branch, Mapping):
-            return {"not": {}} if branch is False else {}
-        shared = {key: self._root[key] for key in ("$schema", "$defs", "definitions") if key in self._root}
-        return {**shared, **branch}
+    def _fits(self, value: object, part: object) -> bool:
+        return is_valid(value, part if isinstance(part, Mapping | bool) else {}, self._root)
 
     def _typed(self, value: object, node: Mapping[str, Any]) -> object:
         kinds = node.get("type")
@@ -169,7 +166,7 @@ class _Coercion:
 
     def _is_absent(self, key: str, node: Mapping[str, Any]) -> bool:
         """Whether null stands for an optional member that is not there."""
-        return key not in node.get("required", ()) and not is_valid(None, self._rooted(_properties(node)[key]))
+        return key not in node.get("required", ()) and not self._fits(None, _properties(node)[key])
 
     def _is_extra(self, key: str, node: Mapping[str, Any]) -> bool:
         if node.get("additionalProperties", node.get("unevaluatedProperties")) is not False:

@@ -23,13 +23,15 @@ PARTS_MAX = 20_000
 class Cursor:
     """Reads `text` from `at`; `gap_at` is where the last gap began.
 
-    `repairs` keeps the order in which they were first needed.
+    `repairs` keeps the order in which they were first needed. `names` are the keys that may be meant, in lower
+    case; None when any may be.
     """
 
-    __slots__ = ("_parts", "at", "gap_at", "repairs", "text")
+    __slots__ = ("_parts", "at", "gap_at", "names", "repairs", "text")
 
-    def __init__(self, text: str, at: int = 0) -> None:
+    def __init__(self, text: str, at: int = 0, names: frozenset[str] | None = None) -> None:
         self.text = text
+        self.names = names
         self.at = self.gap_at = at
         self.repairs: dict[Repair, None] = {}
         self._parts = 0

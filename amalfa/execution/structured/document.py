@@ -4,6 +4,7 @@ from amalfa.execution.structured.brackets import continues, only_closers_follow,
 from amalfa.execution.structured.cursor import Cursor
 from amalfa.execution.structured.marks import (
     BARE_KEY,
+    BARE_MEMBER,
     CLOSER_OF,
     CLOSERS,
     COMMAS,
@@ -113,7 +114,7 @@ class _Reader:
                 is_after_value, is_after_comma = False, True
                 continue
             if is_after_value:
-                self._missing_comma(QUOTED_MEMBER.match(cursor.text, cursor.at) is not None)
+                self._missing_comma(self._may_be_member())
             self._member(found)
             is_after_value, is_after_comma = True, False
         return found
@@ -201,6 +202,12 @@ class _Reader:
             return found
         cursor.note(Repair.TUPLE)
         return found[0] if len(found) == 1 and not commas else found
+
+    def _may_be_member(self) -> bool:
+        """Whether a member may start here though a comma is missing; a key without quotes only on its own line."""
+        text, at = self._cursor.text, self._cursor.at
+        is_own_line = "\n" in text[self._cursor.gap_at : at]
+        return bool(QUOTED_MEMBER.match(text, at) or (is_own_line and BARE_MEMBER.match(text, at)))
 
     def _may_follow(self, char: str) -> bool:
         """Whether a value may start here though a comma is missing: not a number behind a number on its line."""

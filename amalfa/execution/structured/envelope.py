@@ -29,6 +29,8 @@ _LOOKS_LIKE_ITEMS = re.compile(
 _SPEAKS = re.compile(r"[\w.*\-]")
 _LABEL = re.compile(r"(?:^|\n)[ \t]*(?:-[ \t]+)?(\w+)[ \t]*[:=][ \t]*\Z")
 _KNOWN_LABELS = frozenset({"json", "result", "output", "answer", "response", "final", "here", "reply", "data"})
+# What ends a list or an object of texts: the document went on where it seemed to be over.
+_TORN_END = re.compile(r"[\"'”’]\s*[}\]]")
 _YAML_LINE = re.compile(r"^[a-z_]\w*:(?:[ \t]|$)", re.MULTILINE)
 _HTML = re.compile(r"\s*<(?:!doctype|html|head|body)\b", re.IGNORECASE)
 _LEFTOVER = re.compile(r"[\s}\])]*[,;]?\s*")
@@ -45,12 +47,15 @@ class Document:
     repairs: tuple[Repair, ...]
 
 
-def find_documents(text: str) -> list[Document]:
-    """Every document of a reply, in order, without those that a finished thought holds. Raises BadReply."""
+def find_documents(text: str, names: frozenset[str] | None = None) -> list[Document]:
+    """Every document of a reply, in order, without those that a finished thought holds. Raises BadReply.
+
+    `names` are the keys that may be meant, as in `Cursor`.
+    """
     if _HTML.match(text):
         refuse(Refusal.OTHER_FORMAT, text, 0)
     start, repairs = _final_channel(text)
-    return _Search(text, start, repairs).documents()
+    return _Search(text, start, repairs, names).documents()
 
 
 def _final_channel(text: str) -> tuple[int, tuple[Repair, ...]]:
@@ -67,8 +72,9 @@ def _final_channel(text: str) -> tuple[int, tuple[Repair, ...]]:
 class _Search:
     """Walks through a reply from one mark that matters to the next."""
 
-    def __init__(self, text: str, start: int, repairs: tuple[Repair, ...]) -> None:
+    def __init__(self, text: str, start: int, repairs: tuple[Repair, ...], names: frozenset[str] | None = None) -> None:
         self._text = text
+        self._names = names
         self._at = start
         self._around: dict[Repair, None] = dict.fromkeys(repairs)
         self._found: list[Document] = []
@@ -106,7 +112,7 @@ class _Search:
                 raise self._problem
         if not self._found:
             refuse(Refusal.NO_DOCUMENT, self._text, 0)
-        if any(QUOTED_MEMBER.search(passed) for passed in self._prose):
+        if any(QUOTED_MEMBER.search(passed) or _TORN_END.search(passed) for passed in self._prose):
             refuse(Refusal.LEFTOVER, self._text, 0)
         if len(_YAML_LINE.findall("\n".join(self._prose))) > 1:
             refuse(Refusal.OTHER_FORMAT, self._text, 0)
@@ -193,7 +199,7 @@ class _Search:
         self._tries += 1
         if self._tries > DOCUMENTS_MAX:
             refuse(Refusal.TOO_BROKEN, self._text, self._at)
-        cursor = Cursor(self._text, self._at)
+        cursor = Cursor(self._text, self._at, self._names)
         try:
             value = read_members(cursor) if members else read_document(cursor)
             self._after(cursor)
@@ -226,6 +232,6 @@ class _Search:
     def _escaped(self, at: int) -> None:
         """Read a document whose quote marks are all escaped, as if it had been written once only."""
         tail = _ESCAPED.sub(lambda found: _UNESCAPED.get(found[1], found[1]), self._text[at:])
-        inner = _Search(tail, 0, (Repair.DOUBLE_ESCAPED,))
+        inner = _Search(tail, 0, (Repair.DOUBLE_ESCAPED,), self._names)
         self._found += inner.documents()
         self._at = len(self._text)

@@ -25,7 +25,7 @@ def read_reply(text: str, schema: JsonSchema | None = None) -> Reply:
     Raises BadReply with sentences that can be shown to the model; they quote nothing of the reply.
     Raises UsageProblem when the schema itself cannot be applied.
     """
-    documents = documents_of(text)
+    documents = documents_of(text, schema)
     if schema is None:
         if len(documents) > 1:
             refuse(Refusal.SEVERAL, text, 0)

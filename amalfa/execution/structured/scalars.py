@@ -5,6 +5,7 @@ import re
 from difflib import get_close_matches
 
 from amalfa.execution.structured.cursor import Cursor
+from amalfa.execution.structured.marks import QUOTED_MEMBER
 from amalfa.execution.structured.policy import Refusal, Repair
 
 _ATOM = re.compile(r"[^\s,;:：，；{}｛｝［］（）\[\]()\"'`“”„‘’‚＂<>=#]+")
@@ -32,12 +33,20 @@ def read_scalar(cursor: Cursor, *, may_end_reply: bool) -> object:
     cursor.at = found.end()
     is_last = bool(_BROKEN_BY_END.match(cursor.text, cursor.at))
     if atom[0] in "+-.0123456789":
-        _check_alone(cursor, Refusal.NUMBER)
+        if not _is_before_member(cursor):
+            _check_alone(cursor, Refusal.NUMBER)
         if is_last and not may_end_reply:
             cursor.refuse(Refusal.CUT, start)
         return _number(atom, cursor, start)
-    _check_alone(cursor, Refusal.NOT_A_VALUE)
+    if atom.lower() not in LITERALS or not _is_before_member(cursor):
+        _check_alone(cursor, Refusal.NOT_A_VALUE)
     return _word(atom, cursor, start, is_last=is_last)
+
+
+def _is_before_member(cursor: Cursor) -> bool:
+    """Whether blanks and a key in quotes follow, so that only a comma is missing: `{"a": 1 "b": 2}`."""
+    behind = _after_blanks(cursor.text, cursor.at)
+    return behind > cursor.at and QUOTED_MEMBER.match(cursor.text, behind) is not None
 
 
 def _check_alone(cursor: Cursor, why: Refusal) -> None:

@@ -6,9 +6,9 @@ from typing import Any, Protocol
 
 from amalfa.calls import JsonSchema
 from amalfa.errors import BadReply, UsageProblem
+from amalfa.execution.structured.references import Roots, pointed_at
 
 SENTENCES_MAX = 5
-_SCALARS = frozenset({"string", "number", "integer", "boolean", "null"})
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 _HINT = "see https://json-schema.org for what a schema may hold"
 
@@ -32,6 +32,7 @@ def check_schema(schema: JsonSchema) -> None:
 
     try:
         _validator_class(schema).check_schema(dict(schema))
+        _check_root(schema)
     except SchemaError as problem:
         place = _place(problem.absolute_path) or "its root"
         raise UsageProblem(
@@ -39,21 +40,21 @@ def check_schema(schema: JsonSchema) -> None:
         ) from None
     except RecursionError:
         raise UsageProblem("The schema is nested too deep.") from None
-    _check_root(schema)
     for node in _nodes(schema):
         _check_references(node, schema)
         _check_patterns(node)
 
 
-def problems_of(value: object, schema: JsonSchema) -> tuple[str, ...]:
+def problems_of(value: object, schema: JsonSchema | bool, root: JsonSchema | None = None) -> tuple[str, ...]:
     """What is wrong with a value, a sentence each, at most five; none when it is valid.
 
+    `root` is the schema that `schema` is a part of, where its references lead. None: it is whole by itself.
     The sentences quote the schema and never the value. Raises UsageProblem when the schema cannot be applied.
     """
     from referencing.exceptions import Unresolvable
 
     try:
-        errors = sorted(_validator(schema).iter_errors(value), key=lambda error: len(list(error.absolute_path)))
+        errors = sorted(_validator(schema, root).iter_errors(value), key=lambda error: len(list(error.absolute_path)))
     except Unresolvable:
         raise UsageProblem("The schema refers to a definition that it does not hold.", hint=_HINT) from None
     except RecursionError:
@@ -63,9 +64,9 @@ def problems_of(value: object, schema: JsonSchema) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_sentence(error) for error in errors))[:SENTENCES_MAX]
 
 
-def is_valid(value: object, schema: JsonSchema) -> bool:
-    """Whether the value fits the schema."""
-    return not problems_of(value, schema)
+def is_valid(value: object, part: JsonSchema | bool, root: JsonSchema | None = None) -> bool:
+    """Whether the value fits a schema, or a part of the schema `root`."""
+    return not problems_of(value, part, root)
 
 
 def validate(value: object, schema: JsonSchema) -> None:
@@ -73,18 +74,6 @@ def validate(value: object, schema: JsonSchema) -> None:
     problems = problems_of(value, schema)
     if problems:
         raise BadReply(" ".join(problems))
-
-
-def resolved(node: object, root: JsonSchema) -> Mapping[str, Any]:
-    """A schema node behind its local references; {} for one that says nothing or cannot be found."""
-    for _ in range(20):
-        if not isinstance(node, Mapping):
-            return {}
-        reference = node.get("$ref")
-        if not isinstance(reference, str):
-            return node
-        node = _pointed_at(reference, root)
-    return {}
 
 
 def _validator_class(schema: JsonSchema) -> Any:
@@ -97,21 +86,21 @@ def _validator_class(schema: JsonSchema) -> Any:
     return validator_for(dict(schema), default=Draft202012Validator)
 
 
-def _validator(schema: JsonSchema) -> _Validator:
+def _validator(schema: JsonSchema | bool, root: JsonSchema | None) -> _Validator:
     from referencing.jsonschema import EMPTY_REGISTRY
 
+    whole = root if root is not None or isinstance(schema, bool) else schema
     # An explicit registry keeps the library from fetching what a reference names.
-    made: _Validator = _validator_class(schema)(dict(schema), registry=EMPTY_REGISTRY)
-    return made
+    made = _validator_class(whole or {})(dict(whole or {}), registry=EMPTY_REGISTRY)
+    found: _Validator = made if root is None else made.evolve(schema=schema)
+    return found
 
 
 def _check_root(schema: JsonSchema) -> None:
-    kinds = schema.get("type")
-    listed = [kinds] if isinstance(kinds, str) else kinds
-    is_scalar = isinstance(listed, list) and bool(listed) and all(kind in _SCALARS for kind in listed)
-    members = schema.get("enum", [schema["const"]] if "const" in schema else [[]])
-    are_scalars = isinstance(members, list) and not any(isinstance(member, dict | list) for member in members)
-    if is_scalar or are_scalars:
+    roots = Roots(schema)
+    if any(roots.is_endless(node) for node in _nodes(schema)):
+        raise UsageProblem("The schema refers to itself without end.", hint=_HINT)
+    if not roots.may_hold_parts(schema):
         raise UsageProblem(
             "The schema asks for a single value; its root must be an object or an array.",
             hint='wrap it: {"type": "object", "properties": {"value": …}, "required": ["value"]}',
@@ -125,7 +114,7 @@ def _check_references(node: Mapping[str, Any], root: JsonSchema) -> None:
             continue
         if not reference.startswith("#"):
             raise UsageProblem(f"The schema refers to {reference[:100]}; only references within it (#/…) are followed.")
-        if key == "$ref" and reference.startswith("#/") and _pointed_at(reference, root) is None:
+        if key == "$ref" and reference.startswith("#/") and pointed_at(reference, root) is None:
             raise UsageProblem(f"The schema refers to {reference[:100]}, which it does not hold.")
 
 
@@ -153,22 +142,6 @@ def _nodes(schema: JsonSchema) -> Iterator[Mapping[str, Any]]:
             pending += [child for key, child in node.items() if key not in _DATA]
         elif isinstance(node, list):
             pending += node
-
-
-def _pointed_at(reference: str, root: JsonSchema) -> object:
-    if reference != "#" and not reference.startswith("#/"):
-        # An anchor may stand anywhere; nobody needs it followed here.
-        return None
-    node: object = root
-    for part in reference[1:].split("/")[1:]:
-        name = part.replace("~1", "/").replace("~0", "~")
-        if isinstance(node, Mapping):
-            node = node.get(name)
-        elif isinstance(node, list) and name.isdigit() and int(name) < len(node):
-            node = node[int(name)]
-        else:
-            return None
-    return node
 
 
 def _place(path: Any) -> str:

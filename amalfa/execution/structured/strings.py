@@ -28,6 +28,7 @@ LOOK_AHEAD_CHARACTERS = 4_000
 INNER_MAX = 1_000
 
 _NEXT_VALUE = re.compile(r"[-+.\d]|true\b|false\b|null\b|none\b|undefined\b|nan\b|infinity\b", re.IGNORECASE)
+_BEFORE_MEMBERS = COMMAS + OPENERS + "，；｛"
 _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|[\s\S])")
 _PLAIN = {'"': '"', "'": "'", "`": "`", "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 _SURROGATES = re.compile("([\ud800-\udbff])([\udc00-\udfff])")
@@ -42,6 +43,8 @@ def read_string(cursor: Cursor, place: Place, *, depth: int) -> str:
     ends = ENDS_OF[text[start]]
     end = _end(cursor, ends, place, depth)
     content = text[start + 1 : end]
+    if place == "key" and "\n" in content and ":" in content:
+        cursor.refuse(Refusal.STRING_END)  # two keys, between which quote marks were lost
     if text[start] != '"':
         cursor.note(Repair.QUOTES)
     cursor.at = end + 1
@@ -96,13 +99,22 @@ def _check_inner(cursor: Cursor, inner: list[int], end: int, place: Place) -> No
     marks = [at for at in inner if not _is_apostrophe(text, at)]
     if not marks:
         return
-    if place == "key" or any(text[after_gap(text, at + 1)] in ":=" for at in marks):
+    named = [number for number, at in enumerate(marks) if text[after_gap(text, at + 1)] in ":="]
+    if place != "key" and _are_pairs(text, start, marks):
+        if all(number % 2 and _is_no_key(cursor, marks[number - 1], marks[number]) for number in named):
+            return
         cursor.refuse(Refusal.STRING_END)
-    if _are_pairs(text, start, marks):
-        return
     is_measure = all(text[at - 1].isdigit() or (text[at] == "'" and text[at - 1] == "s") for at in marks)
-    if not is_measure or _has_other_end(text, end, ENDS_OF[text[start]], place):
+    if place == "key" or named or not is_measure or _has_other_end(text, end, ENDS_OF[text[start]], place):
         cursor.refuse(Refusal.STRING_END)
+
+
+def _is_no_key(cursor: Cursor, opens: int, closes: int) -> bool:
+    """Whether quoted words before a colon are text: no key of the schema, or where no member could start."""
+    if cursor.names is not None:
+        return cursor.text[opens + 1 : closes].strip().casefold() not in cursor.names
+    before = cursor.text[max(cursor.at + 1, opens - 200) : opens].rstrip()
+    return bool(before) and before[-1] not in _BEFORE_MEMBERS
 
 
 def _is_apostrophe(text: str, at: int) -> bool:

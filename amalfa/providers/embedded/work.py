@@ -18,13 +18,17 @@ from amalfa.providers.provider import Request
 CHARACTERS_PER_TOKEN = 4
 """What a cap on tokens is taken to mean for text that no tokenizer cuts."""
 
+_REMEDY = "start Ollama, or enable the cloud in amalfa.config.json"
 _WRITES_PROSE: Final = frozenset({"synthesize", "research", "chat"})
 
 
 def reply_to(request: Request, today: date) -> list[str]:
     """The reply in the pieces it is told in. Raises ModelRefused for work that takes a model."""
     prompt = request.prompt
-    if prompt.schema is None and request.task in _WRITES_PROSE:
+    is_prose = prompt.schema is None and request.task in _WRITES_PROSE
+    if prompt.tools is not None or (is_prose and not prompt.material.question):
+        raise ModelRefused("The embedded engine quotes from notes; a reply to messages takes a model.", hint=_REMEDY)
+    if is_prose:
         return list(answer(prompt.material, max_chars=prompt.max_tokens * CHARACTERS_PER_TOKEN))
     return [json.dumps(_value(request.task, prompt, today), ensure_ascii=False)]
 
@@ -45,7 +49,7 @@ def _value(task: str, prompt: Prompt, today: date) -> Mapping[str, object]:
         case _:
             raise ModelRefused(
                 f"The embedded engine cannot {task} into a schema; that needs a model.",
-                hint="start Ollama, or enable the cloud in amalfa.config.json",
+                hint=_REMEDY,
             )
 
 

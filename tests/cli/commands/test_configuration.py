@@ -45,6 +45,14 @@ def test_check_lists_every_problem_at_once(shell: Shell) -> None:
     assert len(shell.call("config", "check", "--json").json["error"]["problems"]) == 2
 
 
+def test_check_looks_inside_the_pipelines_as_well(shell: Shell) -> None:
+    node = '{"name": "router", "layer": 0, "model": "ollama:a",\n "output-to": [7]}'
+    configure(shell, f'{{"sonar": {{"pipelines": {{"desk": {{"architecture": [\n{node}]}}}}}}}}')
+    done = shell.call("config", "check")
+    assert done.code == 8
+    assert "router" in done.err
+
+
 def test_check_of_a_good_file_is_exit_0(shell: Shell) -> None:
     assert shell.call("config", "check").code == 0
     assert shell.call("config", "check", "--json").json["data"]["problems"] == []

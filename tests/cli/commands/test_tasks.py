@@ -52,15 +52,6 @@ def test_metadata_reads_what_is_no_note_itself(shell: Shell, sonar: FakeSonar) -
     assert sonar.last_body["input"] == {"text": "piped"}
 
 
-@pytest.mark.parametrize("arguments", [["."], ["a.md", "b.md"], ["--write", "a.md"], ["--limit", "3", "a.md"]])
-def test_metadata_of_more_than_one_file_is_explained(shell: Shell, arguments: list[str]) -> None:
-    for name in ("a.md", "b.md"):
-        (shell.root / name).write_text("x")
-    done = shell.call("metadata", *arguments)
-    assert done.code == 2
-    assert "one file at a time" in done.err
-
-
 def test_a_missing_file_is_a_usage_error(shell: Shell) -> None:
     for command in (["metadata", "no.md"], ["snippet", "q", "no.md"], ["synthesize", "q", "no.md"]):
         done = shell.call(*command)

@@ -102,3 +102,19 @@ def test_references_within_the_schema_are_followed() -> None:
 
 def test_any_schema_takes_any_object() -> None:
     assert fitted({"result": {"a": "1"}}, {}) == ({"result": {"a": "1"}}, ())
+
+
+TREE: dict[str, object] = {
+    "type": "object",
+    "properties": {"n": {"type": "integer"}, "parent": {"anyOf": [{"$ref": "#"}, {"type": "null"}]}},
+    "required": ["n"],
+    "additionalProperties": False,
+}
+
+
+def test_a_branch_that_leads_to_the_root_is_followed() -> None:
+    found, repairs = fitted({"n": "3", "parent": {"N": 2, "parent": {"n": "1", "parent": None, "x": 0}}}, TREE)
+    assert found == {"n": 3, "parent": {"n": 2, "parent": {"n": 1, "parent": None}}}
+    assert {"type", "key_case", "extra_key"} == set(repairs)
+    with pytest.raises(BadReply):
+        fitted({"n": 3, "parent": {"parent": None}}, TREE)

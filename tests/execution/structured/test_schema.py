@@ -19,6 +19,15 @@ NOTE = {
         pytest.param({"type": "string"}, id="a bare scalar"),
         pytest.param({"type": ["integer", "null"]}, id="a choice of scalars"),
         pytest.param({"enum": ["a", "b"]}, id="a list of words"),
+        pytest.param({"anyOf": [{"type": "string"}, {"type": "null"}]}, id="a choice of scalars in parts"),
+        pytest.param({"$ref": "#/$defs/a", "$defs": {"a": {"type": "string"}}}, id="a scalar behind a reference"),
+        pytest.param({"allOf": [{"minLength": 1}, {"type": "string"}]}, id="a scalar in one of several parts"),
+        pytest.param({"oneOf": [{"const": 1}, {"enum": ["a"]}]}, id="a choice of constants"),
+        pytest.param({"anyOf": [{"$ref": "#"}, {"type": "object"}]}, id="a root that leads to itself"),
+        pytest.param(
+            {"type": "object", "properties": {"a": {"$ref": "#/$defs/a"}}, "$defs": {"a": {"$ref": "#/$defs/a"}}},
+            id="a part that leads to itself",
+        ),
         pytest.param({"$ref": "https://example.org/x.json"}, id="a reference to another file"),
         pytest.param({"type": "object", "properties": {"a": {"$ref": "#/$defs/no"}}}, id="a dangling reference"),
         pytest.param({"type": "object", "properties": {"a": {"pattern": "("}}}, id="a broken pattern"),
@@ -36,6 +45,9 @@ def test_a_bad_schema_is_refused_with_a_reason(schema: dict[str, object]) -> Non
         {},
         NOTE,
         {"type": "array", "items": {"type": "string"}},
+        {"anyOf": [{"type": "string"}, {"type": "array"}]},
+        {"$ref": "#/$defs/a", "$defs": {"a": NOTE}},
+        {"type": "object", "properties": {"child": {"anyOf": [{"$ref": "#"}, {"type": "null"}]}}},
         {"$schema": "http://json-schema.org/draft-07/schema#", "type": "object"},
         {"type": "object", "properties": {"a": {"$ref": "#/$defs/a"}}, "$defs": {"a": {"type": "string"}}},
         {"type": "object", "properties": {"enum": {"type": "string"}, "$ref": {"type": "string"}}},
@@ -58,3 +70,14 @@ def test_a_missing_key_is_named() -> None:
 def test_a_reference_without_end_is_a_problem_of_the_schema() -> None:
     with pytest.raises(UsageProblem, match="without end"):
         problems_of({}, {"$ref": "#"})
+
+
+def test_a_schema_of_many_shared_parts_is_checked_in_no_time() -> None:
+    doubled = {f"d{at}": {"allOf": [{"$ref": f"#/$defs/d{at + 1}"}] * 2} for at in range(60)}
+    check_schema({"type": "object", "properties": {"a": {"$ref": "#/$defs/d0"}}, "$defs": {**doubled, "d60": {}}})
+
+
+def test_a_chain_of_references_without_measure_is_told() -> None:
+    chained = {f"d{at}": {"$ref": f"#/$defs/d{at + 1}"} for at in range(2_000)}
+    with pytest.raises(UsageProblem, match="too deep"):
+        check_schema({"$ref": "#/$defs/d0", "$defs": {**chained, "d2000": {"type": "object"}}})

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from amalfa.cli.labels import labels_in
+from amalfa.tasks.labels import labels_in
 
 
 @pytest.mark.parametrize(
