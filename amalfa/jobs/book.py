@@ -25,9 +25,14 @@ SELECT :job, :idem, :path, :content, CASE WHEN found THEN 'skipped' ELSE 'queued
     CASE WHEN found THEN (SELECT coalesce(max(settled), 0) + 1 FROM item WHERE job_id = :job) END
 FROM (SELECT EXISTS (SELECT 1 FROM result WHERE idem = :idem) AS found)
 """
+# What brought no result was paid as well. The ledger has it under "item_7.1", "item_7.2" and so on; "/" follows ".".
 _SUMS = """
-SELECT coalesce(sum(tokens_in), 0), coalesce(sum(tokens_out), 0), round(coalesce(sum(cost_usd), 0.0), 9)
-FROM result WHERE job_id = ?
+SELECT coalesce(sum(tokens_in), 0), coalesce(sum(tokens_out), 0), round(coalesce(sum(cost_usd), 0.0), 9) FROM (
+    SELECT tokens_in, tokens_out, cost_usd FROM result WHERE job_id = :job
+    UNION ALL
+    SELECT tokens_in, tokens_out, cost_usd FROM item JOIN attempt
+        ON request_id >= 'item_' || item.id || '.' AND request_id < 'item_' || item.id || '/'
+        WHERE job_id = :job AND item.state IN ('failed', 'running', 'cancelled'))
 """
 _JOB = """
 SELECT id, task, state, reason, terms, is_write, created_at, finished_at, waits, late FROM job WHERE state <> 'arriving'
@@ -195,7 +200,7 @@ def _job(connection: apsw.Connection, row: Row) -> Job:
         fetch(connection, "SELECT state, count(*) FROM item WHERE job_id = ? GROUP BY state", (job_id,))
     )
     counts = Counts(**{name: by_state.get(name, 0) for name in get_args(ItemState)})
-    ((tokens_in, tokens_out, cost_usd),) = fetch(connection, _SUMS, (job_id,))
+    ((tokens_in, tokens_out, cost_usd),) = fetch(connection, _SUMS, {"job": job_id})
     return Job(
         job_id,
         task,

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from typing_extensions import override
 
+from amalfa.calls import PrivacyClass
 from amalfa.jobs import book, claims
 from amalfa.jobs.job import ATTEMPTS_MAX, INTERRUPTIONS_MAX, Claim, JobTerms, Made, NoteToDo, Submission
 from amalfa.jobs.store import LEASE_S
@@ -54,6 +55,36 @@ def test_a_finished_item_has_its_result_and_ends_its_job() -> None:
     job = book.job(queue, "job")
     assert job is not None
     assert (job.state, job.finished_at, job.late, job.counts.done) == ("done", AT, 0, 1)
+
+
+def test_a_job_whose_terms_cannot_be_read_is_paused_and_the_next_one_is_served() -> None:
+    queue = open_queue()
+    submit(queue, "broken", "a")
+    submit(queue, "sound", "b")
+    for terms in ("{}", "not JSON", '{"model": 1}', "[]"):
+        queue.execute("UPDATE job SET terms = ?, state = 'running' WHERE id = 'broken'", (terms,))
+        claim = take(queue)
+        assert claim is None or claim.job_id == "sound"
+        job = book.job(queue, "broken")
+        assert job is not None
+        assert (job.state, job.terms.privacy) == ("paused", PrivacyClass.LOCAL_ONLY)
+        assert "cannot be read" in job.reason
+
+
+def test_a_job_has_cost_what_its_failed_attempts_did_as_well() -> None:
+    queue = open_queue()
+    submit(queue, "job", "a")
+    claim = take(queue)
+    assert claim is not None
+    columns = (
+        "request_id, task, model, provider, tier, privacy, generation, started_at, boot, state, tokens_in, cost_usd"
+    )
+    row = (claim.request_id, "metadata", "m", "p", "cloud", "cloud-ok", 1, AT, "b", "failed", 70, 0.25)
+    queue.execute(f"INSERT INTO attempt ({columns}) VALUES ({', '.join('?' * len(row))})", row)  # noqa: S608  # no input
+    claims.fail(queue, claim.item_id, claim.fence, code="bad_reply", message="no JSON", at=AT)
+    job = book.job(queue, "job")
+    assert job is not None
+    assert (job.tokens_in, job.cost_usd) == (70, 0.25)
 
 
 def test_a_reply_that_comes_after_its_fence_is_late_and_leaves_no_result() -> None:

@@ -143,6 +143,23 @@ async def test_a_store_that_fails_is_asked_again(monkeypatch: pytest.MonkeyPatch
         await until(lambda: hands.done == [0])
 
 
+async def test_an_item_that_fails_unexpectedly_fails_alone(caplog: pytest.LogCaptureFixture) -> None:
+    store, done = FakeStore(3), list[int]()
+
+    async def work(one: Claim) -> bool:
+        if one.item_id == 1:
+            raise ZeroDivisionError
+        done.append(one.item_id)
+        return True
+
+    pool = Pool(cast("JobStore", store), work, width=lambda: 1, clock=FakeClock())
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(pool.run)
+        await until(lambda: done == [0, 2])
+        tasks.cancel_scope.cancel()
+    assert "item 1 failed unexpectedly" in caplog.text
+
+
 async def test_what_is_due_later_is_taken_up_then() -> None:
     store = FakeStore(0)
     store.due_in_s = 0.05
