@@ -130,6 +130,8 @@ def _check_patterns(node: Mapping[str, Any]) -> None:
 
 
 _DATA = ("enum", "const", "default", "examples", "required")
+# Their keys are names of the caller's choice: a property may well be called "default".
+_NAMED = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")
 
 
 def _nodes(schema: JsonSchema) -> Iterator[Mapping[str, Any]]:
@@ -139,7 +141,11 @@ def _nodes(schema: JsonSchema) -> Iterator[Mapping[str, Any]]:
         node = pending.pop()
         if isinstance(node, Mapping):
             yield node
-            pending += [child for key, child in node.items() if key not in _DATA]
+            for key, child in node.items():
+                if key in _NAMED and isinstance(child, Mapping):
+                    pending += child.values()
+                elif key not in _DATA:
+                    pending.append(child)
         elif isinstance(node, list):
             pending += node
 

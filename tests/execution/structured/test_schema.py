@@ -67,6 +67,12 @@ def test_a_missing_key_is_named() -> None:
         validate({}, NOTE)
 
 
+@pytest.mark.parametrize("name", ["default", "enum", "const", "examples", "required"])
+def test_a_property_may_be_called_like_a_keyword_and_is_looked_into(name: str) -> None:
+    with pytest.raises(UsageProblem, match="which it does not hold"):
+        check_schema({"type": "object", "properties": {name: {"$ref": "#/$defs/absent"}}})
+
+
 def test_a_reference_without_end_is_a_problem_of_the_schema() -> None:
     with pytest.raises(UsageProblem, match="without end"):
         problems_of({}, {"$ref": "#"})
