@@ -13,9 +13,10 @@ from jsonschema import Draft202012Validator
 from mcp import Client
 from mcp.shared.exceptions import MCPError
 
+from amalfa.daemon.listener import occupant_of
 from amalfa.mcp.tools import TOOLS
 from tests.mcp_server.conftest import CANARY, MODEL, Talk, talking_with, text_of
-from tests.system.harness import Home, is_alive, new_home, wait_until
+from tests.system.harness import Home, new_home, wait_until
 from tests.upstreams.ollama import OllamaSimulator
 from tests.upstreams.threads import InThread
 
@@ -245,7 +246,8 @@ async def test_a_sonar_that_dies_during_a_call_fails_that_call_and_the_next_one_
             await until_asked(ollama)
             pid = home.pid
             os.kill(pid, signal.SIGKILL)
-        await anyio.to_thread.run_sync(wait_until, lambda: not is_alive(pid))
+        # Its first thread may be gone while another one still holds the socket open.
+        await anyio.to_thread.run_sync(wait_until, lambda: occupant_of(home.places.socket) != "live socket")
         assert results[0].is_error
         assert results[0].structured_content["error"]["code"] == "unreachable"
         assert (await called(client, "search", query="kettle"))["passages"]
