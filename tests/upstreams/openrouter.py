@@ -4,10 +4,13 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import cached_property
 
 from typing_extensions import override
 
 from tests.upstreams.http_server import Exchange
+from tests.upstreams.openrouter_batches import PATH as BATCHES
+from tests.upstreams.openrouter_batches import Batches
 from tests.upstreams.openrouter_chat import answer_chat
 from tests.upstreams.openrouter_embeddings import answer_embeddings
 from tests.upstreams.openrouter_errors import NAMED, ApiError
@@ -39,6 +42,11 @@ _INFERENCE = ("/chat/completions", "/embeddings")
 class OpenRouterSimulator(OpenRouterHost):
     """OpenRouter as of October 2026 on a free loopback port; see `OpenRouterHost` for what can be set."""
 
+    @cached_property
+    def batches(self) -> Batches:
+        """The batches that were handed in, and how they are treated."""
+        return Batches()
+
     @override
     async def answer(self, exchange: Exchange) -> None:
         path = exchange.request.path.removeprefix(BASE)
@@ -62,6 +70,8 @@ class OpenRouterSimulator(OpenRouterHost):
             raise NAMED["not_found"]
         if method == "GET" and _ENDPOINTS.fullmatch(path):
             return answer_endpoints
+        if BATCHES.fullmatch(path):
+            return self.batches.act
         if (act := _ROUTES.get((method, path))) is None:
             raise NAMED["not_found"]
         return act

@@ -90,7 +90,15 @@ DEFAULT_MODELS: tuple[CloudModel, ...] = (
     CloudModel("qwen/qwen-2.5-72b-instruct", endpoints=_THREE),
     CloudModel("qwen/qwen-2.5-7b-instruct", Decimal("0.00000004"), Decimal("0.0000001"), endpoints=_THREE[:2]),
     _openai("openai/gpt-4o-mini", canonical="openai/gpt-4o-mini-2024-07-18"),
-    _openai("openai/gpt-4o-mini:batch", gate="batch"),
+    CloudModel(
+        "openai/gpt-4o-mini:batch",
+        Decimal("0.000000075"),
+        Decimal("0.0000003"),
+        128000,
+        16384,
+        (Endpoint("OpenAI", "openai", _FULL, retains=True),),
+        gate="batch",
+    ),
     CloudModel(
         "anthropic/claude-sonnet-4.6",
         Decimal("0.000003"),

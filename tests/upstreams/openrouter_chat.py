@@ -32,7 +32,7 @@ async def answer_chat(host: OpenRouterHost, exchange: Exchange, step: Step) -> N
     choice, step = await _routed(host, exchange, ask, secret, step)
     if choice is None:
         return
-    said = _said(host, ask, choice, step)
+    said = reply_to(host, ask, choice, step)
     async with _held(host, ask, choice):
         if ask.streams and not step.odd_named("json_instead_of_sse"):
             await _stream(host, exchange, said, secret, step)
@@ -104,7 +104,8 @@ async def _held(host: OpenRouterHost, ask: Ask, choice: Choice) -> AsyncIterator
         host.counters.leave()
 
 
-def _said(host: OpenRouterHost, ask: Ask, choice: Choice, step: Step) -> Said:
+def reply_to(host: OpenRouterHost, ask: Ask, choice: Choice, step: Step) -> Said:
+    """What is said to a request whose model is chosen."""
     content = list(step.chunks) if step.chunks is not None else pieces(_text(ask, choice, step))
     thoughts = pieces(step.thinking or ("Let me think." if choice.model.must_reason else ""))
     budget = max(0, (ask.max_tokens or 10**9) - len(thoughts))

@@ -85,6 +85,16 @@ async def test_a_batch_costs_half_of_what_the_same_costs_at_once_and_is_billed_o
     assert Decimal(str(told[0]["usage"]["cost"])) == at_once
 
 
+async def test_the_list_tells_the_price_that_is_billed() -> None:
+    async with OpenRouterSimulator(keys={KEY}) as sim:
+        sim.batches.course = ("completed",)
+        usage = (await look(sim, await hand_in(sim, request("one"))))["usage"]
+        listed = json.loads((await ask(sim.port, "GET", "/api/v1/models")).body)["data"]
+    pricing = next(one["pricing"] for one in listed if one["id"] == f"{MINI}:batch")
+    cost = usage["prompt_tokens"] * float(pricing["prompt"]) + usage["completion_tokens"] * float(pricing["completion"])
+    assert usage["cost"] == pytest.approx(cost)
+
+
 @pytest.mark.parametrize(
     "keys",
     [
@@ -150,6 +160,15 @@ async def test_single_requests_fail_and_cost_nothing() -> None:
     assert status == {"refused": 500, "good": 200, "broken": 502, "streamed": 400, "other": 400}
     assert told["request_counts"] == {"total": 5, "completed": 1, "failed": 4}
     assert "error" in by_name(told)["refused"]["response"]["body"]
+
+
+async def test_what_a_batch_says_of_providers_holds_for_each_request() -> None:
+    async with OpenRouterSimulator(keys={KEY}) as sim:
+        sim.batches.course = ("completed",)
+        only = await look(sim, await hand_in(sim, request("one"), provider={"only": ["novita"]}))
+        azure = await look(sim, await hand_in(sim, request("one"), provider={"only": ["azure"]}))
+    assert by_name(only)["one"]["response"]["status_code"] == 404
+    assert by_name(azure)["one"]["response"]["body"]["provider"] == "Azure"
 
 
 async def test_an_expired_batch_has_the_results_that_came_in_time() -> None:
