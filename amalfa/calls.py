@@ -111,7 +111,8 @@ class Passage:
 
     `path` is relative to the project root with forward slashes; lines count from 1 and both ends belong to
     it; `text` is exactly those lines of the file. `heading` is the breadcrumb ("Guide > Install"). `score`
-    grows with relevance and compares only within one search.
+    grows with relevance and compares only within one search. `summary` is what a model made of the whole note, None
+    where there is none or nobody asked for it.
     """
 
     path: str
@@ -122,6 +123,7 @@ class Passage:
     score: float = 0.0
     title: str = ""
     privacy: PrivacyClass = PrivacyClass.CLOUD_OK
+    summary: str | None = None
 
     @property
     def place(self) -> str:

@@ -26,7 +26,7 @@ def source_lines(citations: list[Document], screen: Screen, root: str, labels: L
 
 
 def passage_lines(passages: list[Document], screen: Screen, root: str) -> str:
-    """Found passages: `path:start-end  heading`, and on a terminal the first lines of each."""
+    """Found passages: `path:start-end  heading`, and on a terminal the first lines and the note's summary below."""
     blocks = []
     for passage in passages:
         heading = safe_line(passage.text("heading"))
@@ -51,4 +51,7 @@ def place(spot: Document, screen: Screen, root: str) -> str:
 
 def _excerpt(passage: Document, screen: Screen) -> list[str]:
     lines = [line for line in safe(passage.text("text")).splitlines() if line.strip()][:_EXCERPT_LINES]
+    summary = safe_line(passage.text("summary"))
+    if summary:
+        lines.append(f"summary: {summary}")
     return [screen.paint("    " + line.strip()[: max(screen.width - 5, 10)], "dim") for line in lines]

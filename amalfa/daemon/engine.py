@@ -14,6 +14,7 @@ from amalfa.config.load import load
 from amalfa.config.watch import changes
 from amalfa.daemon.backups import keep_backups
 from amalfa.daemon.builder import Builder
+from amalfa.daemon.descriptions import Descriptions
 from amalfa.daemon.dryrun import DryRuns
 from amalfa.daemon.generation import Lasting
 from amalfa.daemon.jobs import jobs_of
@@ -87,7 +88,10 @@ async def open_engine(
         generations = Generations(builder.load, builder.build, first=first, running=running)
         once = Once(SqliteFinishedReplies(database), tasks=running, clock=lasting.clock)
         job_store = SqliteJobStore(database, owner=nonce, clock=lasting.clock)
-        jobs = jobs_of(generations, job_store, builder.keeper, DryRuns(generations, lasting, environ))
+        descriptions = Descriptions(database, builder.keeper)
+        jobs = jobs_of(
+            generations, job_store, builder.keeper, DryRuns(generations, lasting, environ), descriptions.wake
+        )
         engine = Engine(generations, builder, places, nonce, once, jobs)
         running.start_soon(builder.keeper.run)
         running.start_soon(stores.watch)
@@ -98,6 +102,7 @@ async def open_engine(
             running.start_soon(engine.watch_config)
             # A single command in a process of its own leaves them to the daemon.
             running.start_soon(jobs.run)
+            running.start_soon(descriptions.run)
             running.start_soon(partial(keep_backups, database, lambda: not engine.running_calls, clock=lasting.clock))
         try:
             yield engine
@@ -289,8 +294,9 @@ class Engine:
             stale=self._builder.keeper.stale,
             skipped=[SkippedNote(path=one.path, reason=one.reason) for one in found.skipped],
             indexing=found.is_indexing,
+            described=found.described.by_kind,
         )
 
     async def rebuild_index(self) -> IndexReport:
-        await self._builder.keeper.index.rebuild()
+        await self._builder.keeper.rebuild()
         return await self.index_report()

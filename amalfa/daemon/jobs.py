@@ -1,6 +1,6 @@
 """Gives durable jobs what they work with: the notes of the index, the Generation in force, its plans."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from amalfa.calls import PrivacyClass, Tier, Wish
@@ -8,6 +8,7 @@ from amalfa.daemon.dryrun import DryRuns
 from amalfa.daemon.notes import NoteKeeper
 from amalfa.daemon.reload import Generations
 from amalfa.errors import UsageProblem
+from amalfa.jobs.job import Claim
 from amalfa.jobs.office import Jobs
 from amalfa.jobs.outlook import Foreseen
 from amalfa.jobs.pool import Pool
@@ -24,15 +25,28 @@ where the providers' queues are."""
 LISTED_AT_ONCE = 1_000
 
 
-def jobs_of(generations: Generations, store: SqliteJobStore, keeper: NoteKeeper, dry_runs: DryRuns) -> Jobs:
-    """The jobs of a project; they are worked on while `Jobs.run` runs."""
+def jobs_of(
+    generations: Generations,
+    store: SqliteJobStore,
+    keeper: NoteKeeper,
+    dry_runs: DryRuns,
+    when_done: Callable[[], None],
+) -> Jobs:
+    """The jobs of a project; they are worked on while `Jobs.run` runs, and `when_done` is called after each result."""
     clock = dry_runs.clock
 
     def width() -> int:
         return min(WINDOW, generations.current.settings.sonar.concurrency.background_queue)
 
     worker = Worker(store, generations.lease)
-    pool = Pool(store, worker.work, width=width, clock=clock)
+
+    async def work(claim: Claim) -> bool:
+        has_result = await worker.work(claim)
+        if has_result:
+            when_done()
+        return has_result
+
+    pool = Pool(store, work, width=width, clock=clock)
     forecasts = Forecasts(generations, dry_runs)
     return Jobs(
         store,

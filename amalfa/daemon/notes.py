@@ -37,6 +37,10 @@ RETRY_AFTER_FAILURE_S = 30.0
 Fill = Callable[[], Awaitable[None]]
 
 
+def _nothing() -> None:
+    pass
+
+
 def sources_of(root: Path, docs: Docs) -> Sources:
     """The configured sources. A configuration in force has been trusted, so its places outside the root are allowed."""
     bases = (Path(os.path.realpath(root / _fixed_part(pattern))) for pattern in docs.sources)
@@ -53,7 +57,7 @@ class NoteKeeper:
     """Owns index.db for the life of the process, and re-reads notes as they change.
 
     `stale` counts changed notes that are not yet in the index. `failure` is what kept the last refresh from
-    being whole, "" when nothing did.
+    being whole, "" when nothing did. `when_refreshed` is called after each that was.
     """
 
     def __init__(self, database: Database) -> None:
@@ -65,6 +69,7 @@ class NoteKeeper:
         self._replaced = anyio.Event()
         self._first_pass = anyio.Event()
         self._fill: Fill | None = None
+        self.when_refreshed: Callable[[], None] = _nothing
         self._is_fill_due = anyio.Event()
 
     @property
@@ -87,6 +92,11 @@ class NoteKeeper:
         """Run `fill` now and after each refresh, in the place of what was run before; None runs nothing."""
         self._fill = fill
         self._is_fill_due.set()
+
+    async def rebuild(self) -> None:
+        """Read all notes again."""
+        await self.index.rebuild()
+        self.when_refreshed()
 
     async def run(self) -> None:
         """Refresh and watch until cancelled, starting over whenever `use` names other sources."""
@@ -155,6 +165,7 @@ class NoteKeeper:
             self._count_failure("indexed", error)
             return False
         self._is_fill_due.set()
+        self.when_refreshed()
         self.failure = ""
         return True
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from amalfa.calls import PrivacyClass, Wish
 from amalfa.jobs.job import JobTerms, NoteToDo
+from amalfa.knowledge.body import body_hash
 from amalfa.tasks.desk import TaskRules
 
 
@@ -55,16 +56,8 @@ def settings_hash_of(revision: str, terms: JobTerms, rules: TaskRules) -> str:
 
 def note_to_do(task: str, settings_hash: str, path: str, text: str) -> NoteToDo:
     """The note as an item. Its front matter is not hashed: a task's own result is written there."""
-    content_hash = _hash({"path": path, "body": _below_front_matter(text)})
+    content_hash = body_hash(path, text)
     return NoteToDo(path, content_hash, _hash({"task": task, "content": content_hash, "settings": settings_hash}))
-
-
-def _below_front_matter(text: str) -> str:
-    lines = text.lstrip("\ufeff").splitlines()
-    is_fenced = bool(lines) and lines[0].rstrip() == "---"
-    closing = (number for number, line in enumerate(lines) if number and line.rstrip() in ("---", "..."))
-    end = next(closing, None) if is_fenced else None
-    return "\n".join(lines if end is None else lines[end + 1 :]).strip()
 
 
 def _hash(parts: Mapping[str, object]) -> str:

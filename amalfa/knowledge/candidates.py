@@ -185,7 +185,8 @@ def _search(
     is_focused = most == MOST_FOCUSED
     within, values = "", [query]
     if notes is not None:
-        within = " AND rowid IN (SELECT id FROM passage WHERE note_id IN (SELECT value FROM json_each(?)))"
+        # The plus keeps SQLite from asking for the words once for every passage that may be found.
+        within = " AND +rowid IN (SELECT id FROM passage WHERE note_id IN (SELECT value FROM json_each(?)))"
         values.append(json.dumps(sorted(notes)))
     # Scoring counts every term over all notes, so it is left out where a few match and all of them are taken.
     unscored = fetch(connection, f"{_ANY}{within} LIMIT {most + 1}", values) if is_focused else []

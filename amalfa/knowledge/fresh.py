@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from amalfa.calls import Passage, PrivacyClass
+from amalfa.knowledge.body import body_hash
 from amalfa.knowledge.candidates import Candidate
 from amalfa.knowledge.files import NoteFiles, Unreadable
 from amalfa.knowledge.notes import is_private
@@ -42,6 +43,14 @@ class FreshReader:
             title=stored.title,
             privacy=self._privacy(stored, lines),
         )
+
+    def summary(self, path: str, known: tuple[str, str] | None) -> str | None:
+        """The summary of `known`, a (body hash, summary), when the note's text still is the one it was made of."""
+        lines = self._now(path)
+        if known is None or lines is None:
+            return None
+        digest, summary = known
+        return summary if body_hash(path, "\n".join(lines)) == digest else None
 
     def is_private(self, stored: Candidate) -> bool:
         """Whether the passage's note is private as it stands now; one that cannot be read counts as private."""

@@ -16,6 +16,7 @@ import anyio
 import anyio.to_thread
 import apsw
 
+from amalfa.knowledge.descriptions import DescribedCounts, count_described
 from amalfa.knowledge.files import Absent, Document, NoteFiles, Unreadable, is_text
 from amalfa.knowledge.markdown import BlockReader
 from amalfa.knowledge.notes import Note, make_note
@@ -70,6 +71,7 @@ class IndexStatus:
     skipped: tuple[Skipped, ...]
     updated_at: str | None
     is_indexing: bool
+    described: DescribedCounts
 
 
 class Index:
@@ -116,7 +118,8 @@ class Index:
 
     async def status(self) -> IndexStatus:
         notes, passages, skipped, updated_at = await self.database.read(_read_status)
-        return IndexStatus(notes, passages, skipped, updated_at, self._running > 0)
+        described = await self.database.read(count_described)
+        return IndexStatus(notes, passages, skipped, updated_at, self._running > 0, described)
 
     async def _refresh_paths(self, paths: Sequence[str]) -> "_Tally":
         tally = _Tally()

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from amalfa.knowledge.body import body_hash
 from amalfa.knowledge.chunks import Chunk, cut
 from amalfa.knowledge.dates import dates_in, iso_date_in
 from amalfa.knowledge.files import MAX_LINE_CHARACTERS, Document
@@ -42,7 +43,7 @@ class Note:
 
     `names` are folded texts that mean this note: title, file name, aliases. `links` are folded names of
     other notes, each with the label it is called by here ("" for none). `problem` is "" or a sentence for
-    the user; the note is indexed nevertheless.
+    the user; the note is indexed nevertheless. `body_hash` stands for its text below the front matter.
     """
 
     document: Document
@@ -55,6 +56,7 @@ class Note:
     is_private: bool
     sections: tuple[Section, ...]
     problem: str = ""
+    body_hash: str = ""
 
 
 def make_note(document: Document, reader: BlockReader) -> Note:
@@ -78,6 +80,7 @@ def make_note(document: Document, reader: BlockReader) -> Note:
         is_private=front.is_private,
         sections=tuple(_section(chunk, lines, title, date) for chunk in chunks[:MAX_PASSAGES]),
         problem=front.problem or _left_out(lines, len(chunks)),
+        body_hash=body_hash(document.path, "\n".join(lines)),
     )
 
 

@@ -19,6 +19,8 @@ from amalfa.knowledge.candidates import (
     fetch_neighbour,
     has_section,
 )
+from amalfa.knowledge.described import find_described, with_described
+from amalfa.knowledge.descriptions import summaries
 from amalfa.knowledge.elsewhere import better_section, top_folder
 from amalfa.knowledge.fresh import FreshReader
 from amalfa.knowledge.fusion import fused, without_repeats
@@ -101,14 +103,19 @@ class Retriever:
     async def search(
         self, query: str, *, k: int = 10, within: Sequence[str] = (), without_private: bool = False
     ) -> tuple[Passage, ...]:
-        """The best `k` passages for a query, the best first, however little they may say."""
-        found = await self._find(query, within, without_private)
+        """The best `k` passages for a query, the best first, however little they may say.
+
+        Notes are found by their descriptions as well; what is said of them there is in `Passage.summary`.
+        """
+        found = await self._find(query, within, without_private, by_description=True)
         passages, _ = await anyio.to_thread.run_sync(self._as_they_are, found, k)
         return passages
 
-    async def _find(self, question: str, within: Sequence[str], without_private: bool) -> "_Found":
+    async def _find(
+        self, question: str, within: Sequence[str], without_private: bool, *, by_description: bool = False
+    ) -> "_Found":
         near = await self._near_in_meaning(question)
-        wanted = _Wanted(question, tuple(within), without_private, tuple(near))
+        wanted = _Wanted(question, tuple(within), without_private, tuple(near), by_description)
         return await self._index.database.read(partial(self._find_now, wanted=wanted))
 
     async def _near_in_meaning(self, question: str) -> list[int]:
@@ -137,13 +144,14 @@ class Retriever:
         hops = {source: rank(found, sought, asked, texts, is_linked=True) for source, found in linked.items()}
         verdict = judge(asked, sought, ranked, hops, near=[one.id for one in by_meaning[:FIRST_BY_MEANING]])
         verdict = _weighed(sight, verdict, sought, ranked, texts)
-        ordered = without_repeats(
-            fused(
-                with_linked(ranked, hops, sought),
-                [one.id for one in by_meaning],
-                {one.id for one in by_meaning} - {one.id for one in candidates},
-            )
-        )
+        only_by_meaning = {one.id for one in by_meaning} - {one.id for one in candidates}
+        by_words = with_linked(ranked, hops, sought)
+        described = find_described(connection, sought, tokenize, notes) if wanted.by_description else []
+        if described:
+            by_words = with_described(connection, by_words, described)
+            raised = {one.note_id for one in described}
+            only_by_meaning -= {one.id for one in by_meaning if one.note_id in raised}
+        ordered = without_repeats(fused(by_words, [one.id for one in by_meaning], only_by_meaning))
         searched = len(notes) if notes is not None else int(fetch(connection, "SELECT count(*) FROM note")[0][0])
         return _Found(
             ordered,
@@ -153,6 +161,7 @@ class Retriever:
             _neighbours(connection, ordered),
             sought,
             wanted.without_private,
+            summaries(connection, {one.candidate.path for one in ordered}) if wanted.by_description else {},
         )
 
     def _hidden(self, connection: apsw.Connection) -> frozenset[int]:
@@ -179,6 +188,7 @@ class Retriever:
                 break
             passage = reader.passage(scored.candidate, scored.score, found.neighbours.get(scored.candidate.id))
             if passage is not None and not any(_overlap(passage, other) for other in passages):
+                passage = replace(passage, summary=reader.summary(passage.path, found.summaries.get(passage.path)))
                 passages.append(_with_name(passage, called.get(scored.candidate.note_id, "")))
         nearest = {scored.candidate.path: scored.candidate.title for scored in ranked}
         return tuple(passages), tuple(nearest.items())[:NEAREST]
@@ -192,6 +202,7 @@ class _Wanted:
     within: tuple[str, ...]
     without_private: bool
     near: tuple[int, ...]
+    by_description: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +214,7 @@ class _Found:
     neighbours: dict[int, Candidate] = field(default_factory=dict)
     sought: tuple[Sought, ...] = ()
     without_private: bool = False
+    summaries: dict[str, tuple[str, str]] = field(default_factory=dict)
 
 
 def _weighed(

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import apsw
 
+from amalfa.knowledge.descriptions import forget_description
 from amalfa.knowledge.notes import Note, Section
 from amalfa.knowledge.words import TOKENIZER, character_pairs
 from amalfa.store.rows import fetch, fetch_one
@@ -77,7 +78,32 @@ CREATE VIRTUAL TABLE vocabulary USING fts5vocab(words, 'row');
 # Names are folded in another way since, and what stands in the index was folded in the old one.
 _READ_AGAIN = "UPDATE note SET size = -1, hash = zeroblob(0)"
 
-INDEX_DB: tuple[Migration, ...] = (("notes", _NOTES), ("read all notes again", _READ_AGAIN))
+# Notes that are in the index already get their hash when a description of them comes, without being read again.
+_DESCRIPTIONS = """
+ALTER TABLE note ADD COLUMN body_hash TEXT NOT NULL DEFAULT '';
+CREATE TABLE description (
+    id        INTEGER PRIMARY KEY,
+    path      TEXT NOT NULL UNIQUE,
+    body_hash TEXT NOT NULL,
+    source    INTEGER NOT NULL,
+    title     TEXT NOT NULL,
+    summary   TEXT NOT NULL,
+    keywords  TEXT NOT NULL,
+    themes    TEXT NOT NULL,
+    entities  TEXT NOT NULL,
+    doc_type  TEXT NOT NULL
+) STRICT;
+CREATE VIRTUAL TABLE described USING fts5(
+    title, summary, keywords, themes, entities, pairs,
+    content='', contentless_delete=1, tokenize='{TOKENIZER}'
+);
+""".replace("{TOKENIZER}", TOKENIZER)
+
+INDEX_DB: tuple[Migration, ...] = (
+    ("notes", _NOTES),
+    ("read all notes again", _READ_AGAIN),
+    ("descriptions", _DESCRIPTIONS),
+)
 
 MAX_SKIPPED = 1_000
 
@@ -120,8 +146,8 @@ def put_note(connection: apsw.Connection, note: Note) -> bool:
     if known is not None:
         _forget(connection, known.id)
     connection.execute(
-        "INSERT INTO note(path, title, date, tags, aliases, is_private, size, mtime_ns, inode, seen_ns, hash)"
-        " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO note(path, title, date, tags, aliases, is_private, size, mtime_ns, inode, seen_ns,"
+        " hash, body_hash) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             document.path,
             note.title,
@@ -134,6 +160,7 @@ def put_note(connection: apsw.Connection, note: Note) -> bool:
             document.inode,
             document.seen_ns,
             document.hash,
+            note.body_hash,
         ),
     )
     note_id = connection.last_insert_rowid()
@@ -152,6 +179,7 @@ def touch_note(connection: apsw.Connection, note_id: int, stat: tuple[int, int, 
 def remove_note(connection: apsw.Connection, path: str) -> bool:
     """Forget a path; False when it was not known."""
     connection.execute("DELETE FROM skipped WHERE path = ?", (path,))
+    forget_description(connection, path)
     known = known_note(connection, path)
     if known is None:
         return False

@@ -88,8 +88,14 @@ class SearchBody(Body):
     withoutPrivate: bool = False
 
 
+class FoundShown(FoundPassage):
+    """`summary` is what a model made of the whole note; null without a description of its text as it is."""
+
+    summary: str | None
+
+
 class SearchShown(Made):
-    passages: list[FoundPassage]
+    passages: list[FoundShown]
 
 
 class ShutdownBody(Body):

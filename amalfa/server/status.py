@@ -79,8 +79,11 @@ class SkippedNote(BaseModel):
 
 
 class IndexReport(IndexStatus):
+    """`described` counts notes: with a description, without, and with one that was made of an earlier text."""
+
     skipped: list[SkippedNote]
     indexing: bool
+    described: dict[Literal["with", "without", "stale"], int]
 
 
 class JobStatus(BaseModel):

@@ -80,7 +80,8 @@ async def search_notes(request: Request) -> Response:
     passages = await engine_of(request).search(
         body.query, k=body.k, within=tuple(body.within), without_private=body.withoutPrivate
     )
-    return JSONResponse({"passages": [found(passage).model_dump(mode="json") for passage in passages]})
+    shown = [found(passage).model_dump(mode="json") | {"summary": passage.summary} for passage in passages]
+    return JSONResponse({"passages": shown})
 
 
 def new_request_id() -> str:

@@ -90,6 +90,7 @@ PASSAGE = {
     "score": 7.5,
     "text": "## Rotation\n\nrotate them monthly",
 }
+FOUND = PASSAGE | {"summary": "How keys are rotated."}
 STATUS: dict[str, Any] = {
     "running": True,
     "healthy": True,
@@ -132,6 +133,7 @@ INDEX = {
     "stale": 1,
     "skipped": [{"path": "big.md", "reason": "larger than 2 MiB"}],
     "indexing": False,
+    "described": {"with": 30, "without": 10, "stale": 2},
 }
 
 
@@ -193,7 +195,7 @@ class FakeSonar:
             "/sonar/status": STATUS,
             "/sonar/index": INDEX,
             "/sonar/index/rebuild": INDEX,
-            "/sonar/search": {"passages": [PASSAGE]},
+            "/sonar/search": {"passages": [FOUND]},
             "/sonar/reload": {"generation": 3, "problems": []},
         }
         return (known | self.script.replies).get(path)

@@ -115,11 +115,15 @@ def test_a_models_escape_sequences_do_not_reach_the_terminal(
 
 
 def test_search_shows_what_it_found(shell: Shell, sonar: FakeSonar, terminals: list[Terminal]) -> None:
-    sonar.script.replies["/sonar/search"] = {"passages": [PASSAGE | {"text": "first\x1b[2J\n\nsecond\nthird\nfourth"}]}
+    odd = {"text": "first\x1b[2J\n\nsecond\nthird\nfourth", "summary": "It is\x07 about keys."}
+    sonar.script.replies["/sonar/search"] = {"passages": [PASSAGE | odd]}
     terminal = open_terminal(shell, terminals, "search", "x")
     assert terminal.finish() == 0
     shown = words_of(terminal.seen).splitlines()
-    assert shown == ["docs/keys.md:3-5  Keys > Rotation", r"    first\x1b[2J", "    second", "    third"]
+    first, *excerpt, summary = shown
+    assert first == "docs/keys.md:3-5  Keys > Rotation"
+    assert excerpt == [r"    first\x1b[2J", "    second", "    third"]
+    assert summary == r"    summary: It is\x07 about keys."
 
 
 def test_ctrl_c_on_a_terminal_leaves_a_clean_line(shell: Shell, sonar: FakeSonar, terminals: list[Terminal]) -> None:

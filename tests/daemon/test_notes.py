@@ -13,12 +13,14 @@ from amalfa.daemon.log import line_of
 from amalfa.daemon.notes import NoteKeeper
 from amalfa.daemon.redaction import Redactor
 from amalfa.errors import AmalfaError
+from amalfa.knowledge.descriptions import DescribedCounts
 from amalfa.knowledge.index import IndexStatus
 from amalfa.knowledge.sources import Sources
 
 pytestmark = pytest.mark.anyio
 
 PROMISED_S = 5.0
+NONE_DESCRIBED = DescribedCounts(0, 1, 0)
 
 
 class FakeIndex:
@@ -37,7 +39,7 @@ class FakeIndex:
             raise self._failures.pop(0)
 
     async def status(self) -> IndexStatus:
-        return IndexStatus(1, 1, (), "2026-01-01T00:00:00" if self.has_notes else None, False)
+        return IndexStatus(1, 1, (), "2026-01-01T00:00:00" if self.has_notes else None, False, NONE_DESCRIBED)
 
 
 class House:

@@ -39,13 +39,21 @@ class FakeEngine:
     async def search(
         self, query: str, *, k: int, within: tuple[str, ...], without_private: bool = False
     ) -> tuple[Passage, ...]:
-        return (Passage("a.md", 1, 2, "A", "text", 1.23456),)
+        return (Passage("a.md", 1, 2, "A", "text", 1.23456, summary="What A is."),)
 
     async def reload(self) -> Reloaded:
         return Reloaded(2, (Problem("amalfa.config.json", 3, "not a number"),))
 
     async def index_report(self) -> IndexReport:
-        return IndexReport(notes=1, passages=2, updated_at=None, stale=0, skipped=[], indexing=False)
+        return IndexReport(
+            notes=1,
+            passages=2,
+            updated_at=None,
+            stale=0,
+            skipped=[],
+            indexing=False,
+            described={"with": 0, "without": 1, "stale": 0},
+        )
 
     async def rebuild_index(self) -> IndexReport:
         return await self.index_report()
@@ -179,7 +187,15 @@ async def test_new_work_is_refused_while_draining(engine: FakeEngine, client: ht
 async def test_search_returns_passages(client: httpx.AsyncClient) -> None:
     body = (await client.post("/sonar/search", json={"query": "port"})).json()
     assert body["passages"] == [
-        {"path": "a.md", "start_line": 1, "end_line": 2, "heading": "A", "score": 1.2346, "text": "text"}
+        {
+            "path": "a.md",
+            "start_line": 1,
+            "end_line": 2,
+            "heading": "A",
+            "score": 1.2346,
+            "text": "text",
+            "summary": "What A is.",
+        }
     ]
 
 

@@ -87,6 +87,11 @@ def index_text(report: Document) -> str:
         lines.append(f"{count(stale, 'note is', 'notes are')} newer than the index.")
     if report.flag("indexing"):
         lines.append("Indexing is under way.")
+    described = report.item("described")
+    fresh, outdated = described.whole("with") or 0, described.whole("stale") or 0
+    if fresh or outdated:
+        earlier = f", {outdated} {'has' if outdated == 1 else 'have'} a description of an earlier text"
+        lines.append(f"{count(fresh, 'note is', 'notes are')} described{earlier if outdated else ''}.")
     skipped = report.items("skipped")
     if skipped:
         lines.append(f"Skipped {count(len(skipped), 'file')}:")

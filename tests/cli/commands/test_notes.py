@@ -1,7 +1,7 @@
 import pytest
 
 from tests.cli.conftest import Shell
-from tests.cli.fake_sonar import INDEX, PASSAGE, FakeSonar
+from tests.cli.fake_sonar import FOUND, INDEX, FakeSonar
 
 
 def test_passages_are_one_line_each_in_a_pipe(shell: Shell, sonar: FakeSonar) -> None:
@@ -11,7 +11,7 @@ def test_passages_are_one_line_each_in_a_pipe(shell: Shell, sonar: FakeSonar) ->
 
 
 def test_search_in_json_is_a_list(shell: Shell, sonar: FakeSonar) -> None:
-    assert shell.call("search", "--json", "x", "-n", "3", "--in", "docs").json["data"] == [PASSAGE]
+    assert shell.call("search", "--json", "x", "-n", "3", "--in", "docs").json["data"] == [FOUND]
     assert sonar.last_body == {"query": "x", "k": 3, "within": ["docs"]}
 
 
@@ -32,9 +32,10 @@ def test_an_empty_query_is_a_usage_error(shell: Shell) -> None:
 def test_the_index_is_told_with_what_was_skipped_and_why(shell: Shell, sonar: FakeSonar, verb: str) -> None:
     done = shell.call("index", verb)
     assert done.code == 0
-    assert done.out.split("\n")[:4] == [
+    assert done.out.split("\n")[:5] == [
         "42 notes, 310 passages, updated 2026-01-02T03:04:06Z.",
         "1 note is newer than the index.",
+        "30 notes are described, 2 have a description of an earlier text.",
         "Skipped 1 file:",
         "  big.md: larger than 2 MiB",
     ]
