@@ -120,6 +120,8 @@ def reset(writer: asyncio.StreamWriter) -> None:
     writer.transport.abort()
 
 
+_TURNS_TO_BE_SERVED = 5
+
 Answer = Callable[[Exchange], Awaitable[None]]
 Admit = Callable[[asyncio.StreamWriter], Awaitable[bool]]
 
@@ -147,11 +149,13 @@ class HttpServer:
         if self._listener is None:
             return
         self._listener.close()
-        tasks = list(self._open)
-        for task, writer in list(self._open.items()):
-            writer.transport.abort()
-            task.cancel()
-        if tasks:
+        # A connection that was accepted just now takes some turns of the loop until it is served.
+        for _ in range(_TURNS_TO_BE_SERVED):
+            await asyncio.sleep(0)
+        while tasks := list(self._open):
+            for task, writer in list(self._open.items()):
+                writer.transport.abort()
+                task.cancel()
             await asyncio.wait(tasks)
         await self._listener.wait_closed()
         self._listener = None
