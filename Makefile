@@ -5,8 +5,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 Q ?= How do I switch sonar to the cloud?
 export Q
-# Most of a test's time is spent waiting for real processes, so three at a time suit two cores.
-PYTEST ?= -n 3 --dist worksteal
+# Most of a test's time is spent waiting for real processes, so four at a time suit two cores.
+PYTEST ?= -n 4 --dist worksteal
 
 .PHONY: ask test check audit bench clean
 .DEFAULT_GOAL := ask
