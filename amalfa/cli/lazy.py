@@ -102,7 +102,8 @@ class LazyGroup(click.Group):
             if cmd_name in section:
                 module, _, attribute = section[cmd_name][0].partition(":")
                 command = getattr(importlib.import_module(module), attribute)
-                assert isinstance(command, click.Command), cmd_name  # noqa: S101  # a wrong row of the table
+                if not isinstance(command, click.Command):
+                    raise TypeError(f"{section[cmd_name][0]} is no command")
                 return command
         return None
 

@@ -105,8 +105,9 @@ def render(markdown: str, *, width: int, has_color: bool) -> str:
     from rich.markdown import Markdown
     from rich.segment import Segment, Segments
 
+    page = io.StringIO()
     console = Console(
-        file=io.StringIO(),
+        file=page,
         width=width,
         force_terminal=has_color,
         color_system="standard" if has_color else None,
@@ -118,7 +119,7 @@ def render(markdown: str, *, width: int, has_color: bool) -> str:
     # Entities such as `&#x202e;` become characters only now, so what is drawn is made safe once more.
     drawn = [Segment(safe(part.text), part.style, part.control) for part in console.render(document)]
     console.print(Segments(drawn), end="", soft_wrap=True)
-    lines = console.file.getvalue().split("\n")  # type: ignore[attr-defined]  # the StringIO from above
+    lines = page.getvalue().split("\n")
     return "\n".join(line.rstrip() for line in lines).strip("\n") + "\n"
 
 

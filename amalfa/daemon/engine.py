@@ -218,6 +218,7 @@ class Engine:
             current.number,
             current.settings.docs.embeddings,
             privacy.default,
+            lasting.confided.class_of,
         )
 
     def pipeline_names(self) -> Iterable[str]:

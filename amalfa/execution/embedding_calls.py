@@ -3,7 +3,7 @@
 There is no second model: vectors of different models mean different things, so a failure is told and not hidden.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol, runtime_checkable
 
@@ -78,7 +78,10 @@ class Embedded:
 
 @dataclass(frozen=True, slots=True)
 class EmbeddingCalls:
-    """The embedding of one Generation. `usual` is `docs.embeddings`, `privacy` the class of texts that have none."""
+    """The embedding of one Generation. `usual` is `docs.embeddings`, `privacy` the class of texts that have none.
+
+    `class_of` tells what the texts hold of what was said under a stricter class.
+    """
 
     providers: Mapping[str, Provider]
     ruling: Ruling
@@ -91,6 +94,7 @@ class EmbeddingCalls:
     generation: int
     usual: str | None
     privacy: PrivacyClass
+    class_of: Callable[[Sequence[str]], Awaitable[PrivacyClass]]
 
     async def embed(self, call: EmbeddingCall) -> Embedded:
         """Embed at the model that is asked for. Raises AmalfaError, a CallError when the model itself failed.
@@ -102,7 +106,7 @@ class EmbeddingCalls:
             hint = "amalfa config set docs.embeddings ollama:nomic-embed-text"
             raise NotFound("No embedding model is configured.", hint=hint)
         await self.board.refresh(self.providers)
-        call = replace(call, privacy=strictest((self.privacy, call.privacy)))
+        call = replace(call, privacy=strictest((self.privacy, call.privacy, await self.class_of(call.texts))))
         # `local:NAME` stands for NAME at several providers; the first that may be asked is.
         problem: AmalfaError | None = None
         for model in self.ruling.spell_out(name):

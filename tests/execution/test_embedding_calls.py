@@ -1,7 +1,7 @@
 """The embedding of callers' texts: who is asked, what is refused, and what is written down."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import anyio
 import pytest
@@ -112,7 +112,12 @@ class Bench:
             3,
             "ollama:usual",
             PrivacyClass.CLOUD_OK,
+            self._class_of,
         )
+
+    async def _class_of(self, texts: Sequence[str]) -> PrivacyClass:
+        """The class of what was said before."""
+        return PrivacyClass.LOCAL_ONLY if any("told in private" in text for text in texts) else PrivacyClass.CLOUD_OK
 
 
 def a_call(model: str | None = None, privacy: PrivacyClass = PrivacyClass.CLOUD_OK, **wish: object) -> EmbeddingCall:
@@ -211,3 +216,11 @@ async def test_a_caller_who_leaves_closes_the_row() -> None:
     with anyio.move_on_after(0.02):
         await bench.calls.embed(a_call())
     assert bench.ledger.closed[1].state == "cancelled"
+
+
+async def test_a_text_that_was_said_in_private_is_not_embedded_in_the_cloud() -> None:
+    cloud = a_cloud()
+    call = replace(a_call("openrouter:e"), texts=("harmless", "this was told in private"))
+    with pytest.raises(NotAllowed):
+        await Bench(cloud, Ruling(Rules(is_cloud_enabled=True))).calls.embed(call)
+    assert cloud.embedded == []

@@ -1,5 +1,6 @@
 """`amalfa sonar chat`: a conversation with the notes, line by line."""
 
+import importlib
 import sys
 from typing import Any
 
@@ -46,8 +47,8 @@ def chat(**flags: Any) -> None:
         raise UsageProblem("A chat has no JSON.", hint="amalfa ask --continue --json QUESTION")
     talk = Talk(reach(invocation), Wishes(flags))
     if sys.stdin.isatty():
-        import readline  # noqa: F401  # gives `input` editing and history by being loaded
-
+        # Being loaded is all it has to do to give `input` editing and history.
+        importlib.import_module("readline")
         invocation.note("Ask anything about the notes. /help lists commands, Ctrl-D leaves.", style="dim")
     while (line := _next_line()) is not None:
         if not line.strip():

@@ -1,10 +1,15 @@
 """`amalfa completion`: the script that lets a shell complete amalfa's words."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from amalfa.cli.invocation import current
 from amalfa.cli.lazy import command
 from amalfa.cli.program import COMPLETION_VARIABLE
+
+if TYPE_CHECKING:
+    from click.shell_completion import ShellComplete
 
 EXAMPLES = """
 amalfa completion bash > ~/.local/share/bash-completion/completions/amalfa
@@ -26,9 +31,8 @@ def completion(shell: str) -> None:
 
 def script_of(shell: str) -> str:
     """The script, made by click without asking which shell version is installed."""
-    from click.shell_completion import get_completion_class
+    from click.shell_completion import BashComplete, FishComplete, ZshComplete
 
-    kind = get_completion_class(shell)
-    assert kind is not None, shell  # noqa: S101  # click ships the three shells of the choice above
-    making = kind(click.Command("amalfa"), {}, "amalfa", COMPLETION_VARIABLE)
+    kinds: dict[str, type[ShellComplete]] = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}
+    making = kinds[shell](click.Command("amalfa"), {}, "amalfa", COMPLETION_VARIABLE)
     return making.source_template % making.source_vars()

@@ -108,8 +108,7 @@ def pause(job: str) -> None:
     """Begin with no more notes of a job until it is resumed."""
     reached = reach(current())
     found = _find(reached, job)
-    if found.text("state") in _ENDED:
-        raise UsageProblem(f"{found.text('id')} is {found.text('state')} already.", hint="amalfa jobs list")
+    _refuse_ended(found, hint="amalfa jobs list")
     now = _steer(reached, found, "pause")
     _show(now, f"{now.text('id')} is paused; go on with it by: amalfa jobs resume {now.text('id')}")
 
@@ -120,11 +119,14 @@ def resume(job: str) -> None:
     """Go on with a paused job; one that waits for a model tries again now."""
     reached = reach(current())
     found = _find(reached, job)
-    if found.text("state") in _ENDED:
-        hint = f"amalfa jobs retry {found.text('id')}"
-        raise UsageProblem(f"{found.text('id')} is {found.text('state')} already.", hint=hint)
+    _refuse_ended(found, hint=f"amalfa jobs retry {found.text('id')}")
     now = _steer(reached, found, "resume")
     _show(now, f"{now.text('id')} goes on; follow it with: amalfa jobs show {now.text('id')}")
+
+
+def _refuse_ended(job: Document, *, hint: str) -> None:
+    if job.text("state") in _ENDED:
+        raise UsageProblem(f"{job.text('id')} is {job.text('state')} already.", hint=hint)
 
 
 def _find(reached: Reached, typed: str) -> Document:

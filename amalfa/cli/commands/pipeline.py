@@ -151,6 +151,8 @@ def _meant(file: str) -> str:
     """What sonar is told: a name as it is, a file by its whole path, as sonar works elsewhere."""
     path = Path(file).expanduser()
     is_path = path.is_file() or "/" in file or file.endswith((".json", ".jsonc", ".json5"))
+    if is_path and not path.is_file():
+        raise UsageProblem(f"There is no file {file}.", hint="amalfa pipeline check lists the configured ones")
     return str(current_folder() / path) if is_path else file
 
 
